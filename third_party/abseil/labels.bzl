@@ -1,0 +1,30 @@
+"""The public labels of abseil 20220623 that Debian's archives stand for."""
+
+ABSEIL_LABELS = {
+    "absl/algorithm": ["algorithm", "container"],
+    "absl/base": ["base", "config", "core_headers", "dynamic_annotations", "endian", "log_severity"],
+    "absl/cleanup": ["cleanup"],
+    "absl/container": [
+        "btree",
+        "fixed_array",
+        "flat_hash_map",
+        "flat_hash_set",
+        "inlined_vector",
+        "node_hash_map",
+        "node_hash_set",
+    ],
+    "absl/debugging": ["failure_signal_handler", "leak_check", "stacktrace", "symbolize"],
+    "absl/flags": ["commandlineflag", "config", "flag", "marshalling", "parse", "reflection", "usage"],
+    "absl/functional": ["any_invocable", "bind_front", "function_ref"],
+    "absl/hash": ["hash", "hash_testing"],
+    "absl/memory": ["memory"],
+    "absl/meta": ["type_traits"],
+    "absl/numeric": ["bits", "int128"],
+    "absl/random": ["bit_gen_ref", "distributions", "random", "seed_gen_exception", "seed_sequences"],
+    "absl/status": ["status", "statusor"],
+    "absl/strings": ["cord", "str_format", "strings"],
+    "absl/synchronization": ["synchronization"],
+    "absl/time": ["time"],
+    "absl/types": ["any", "bad_any_cast", "bad_optional_access", "bad_variant_access", "compare", "optional", "span", "variant"],
+    "absl/utility": ["utility"],
+}
