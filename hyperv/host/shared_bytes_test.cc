@@ -1,0 +1,97 @@
+#include "hyperv/host/shared_bytes.h"
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <thread>
+#include <tuple>
+
+#include "gtest/gtest.h"
+
+namespace hvkit::hyperv {
+namespace {
+
+constexpr size_t kSize = 40;
+using Bytes = std::array<std::byte, kSize>;
+
+Bytes Counting() {
+  Bytes bytes;
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i + 1);
+  return bytes;
+}
+
+// Every start and length in a small buffer, so that each mixture of word widths is met.
+class CopyTest : public ::testing::TestWithParam<std::tuple<size_t, size_t>> {
+ protected:
+  size_t start() const { return std::get<0>(GetParam()); }
+  size_t size() const { return std::get<1>(GetParam()); }
+};
+
+TEST_P(CopyTest, OutOfSharedEqualsMemcpy) {
+  alignas(8) const Bytes shared = Counting();
+  Bytes copied{};
+  Bytes expected{};
+  CopyFromShared(copied.data(), shared.data() + start(), size());
+  std::memcpy(expected.data(), shared.data() + start(), size());
+  EXPECT_EQ(copied, expected);
+}
+
+TEST_P(CopyTest, IntoSharedEqualsMemcpy) {
+  alignas(8) Bytes shared{};
+  Bytes expected{};
+  const Bytes source = Counting();
+  CopyToShared(shared.data() + start(), source.data(), size());
+  std::memcpy(expected.data() + start(), source.data(), size());
+  EXPECT_EQ(shared, expected);
+}
+
+INSTANTIATE_TEST_SUITE_P(AllAlignments, CopyTest,
+                         ::testing::Combine(::testing::Range<size_t>(0, 9),
+                                            ::testing::Range<size_t>(0, 28)));
+
+TEST(SharedWordTest, FetchOrReturnsOldValue) {
+  uint16_t word = 0x0F00;
+  EXPECT_EQ(FetchOrShared<uint16_t>(&word, 0x00F1), 0x0F00);
+  EXPECT_EQ(word, 0x0FF1);
+}
+
+TEST(SharedWordTest, CompareExchangeReplacesExpectedValue) {
+  uint32_t word = 5;
+  uint32_t expected = 5;
+  EXPECT_TRUE(CompareExchangeShared<uint32_t>(&word, expected, 6));
+  EXPECT_EQ(word, 6u);
+}
+
+TEST(SharedWordTest, FailedCompareExchangeReportsFoundValue) {
+  uint32_t word = 5;
+  uint32_t expected = 4;
+  EXPECT_FALSE(CompareExchangeShared<uint32_t>(&word, expected, 6));
+  EXPECT_EQ(expected, 5u);
+  EXPECT_EQ(word, 5u);
+}
+
+TEST(SharedWordTest, AlignedWordIsNeverTornByACopy) {
+  constexpr uint64_t kValues[] = {0, ~uint64_t{0}};
+  alignas(8) uint64_t word = 0;
+  std::atomic<bool> stop{false};
+  std::thread writer([&] {
+    for (uint64_t i = 0; !stop.load(std::memory_order_relaxed); ++i) {
+      StoreShared<uint64_t>(&word, kValues[i & 1], std::memory_order_relaxed);
+    }
+  });
+  uint64_t torn = 0;
+  for (int i = 0; i < 20000; ++i) {
+    uint64_t seen;
+    CopyFromShared(static_cast<std::byte*>(static_cast<void*>(&seen)),
+                   static_cast<const std::byte*>(static_cast<const void*>(&word)), sizeof(seen));
+    torn += (seen != kValues[0] && seen != kValues[1]) ? 1u : 0u;
+  }
+  stop = true;
+  writer.join();
+  EXPECT_EQ(torn, 0u);
+}
+
+}  // namespace
+}  // namespace hvkit::hyperv
