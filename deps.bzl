@@ -8,6 +8,7 @@ load("@bazel_tools//tools/build_defs/repo:utils.bzl", "maybe")
 load("//third_party/abseil:repository.bzl", "debian_abseil")
 load("//third_party/bazel:repository.bzl", "directory_repository", "platforms_repository", "shim_repository")
 load("//third_party/debian:repository.bzl", "debian_headers_repository", "debian_sources_repository")
+load("//third_party/linux:debian_kernel.bzl", "hvkit_debian_kernels")
 
 def hvkit_deps():
     """Repositories that hvkit's packages and their tests need."""
@@ -62,4 +63,4 @@ def bazel_support_deps():
 
 def hvkit_dev_deps():
     """Repositories that only hvkit's own checkout needs: kernels for the rig and for the guests."""
-    pass
+    hvkit_debian_kernels()
