@@ -1,0 +1,22 @@
+// What was asked for by `--cpu`: the input of dependency check and resolution.
+//
+// Filled by ParseCpuFlag (cpu_flag.h) or by hand. A plain value.
+#ifndef HVKIT_HYPERV_ENLIGHTENMENTS_CPU_SPEC_H_
+#define HVKIT_HYPERV_ENLIGHTENMENTS_CPU_SPEC_H_
+
+#include "hyperv/enlightenments/enlightenment.h"
+#include "hyperv/enlightenments/enlightenment_set.h"
+
+namespace hvkit::hyperv {
+
+// The default is `--cpu=host`: no Hyper-V, KVM's own leaves.
+struct CpuSpec {
+  EnlightenmentSet requested;     // Named on, with their values
+  EnlightenmentMask refused;      // Named off: left out even of what is taken by default
+  bool auto_coresharing = false;  // hv_no_nonarch_coresharing=auto: take it if it can be had
+  bool kvm = true;                // kvm=off: no KVM signature and features
+};
+
+}  // namespace hvkit::hyperv
+
+#endif  // HVKIT_HYPERV_ENLIGHTENMENTS_CPU_SPEC_H_

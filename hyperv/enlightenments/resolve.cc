@@ -1,0 +1,159 @@
+#include "hyperv/enlightenments/resolve.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace hvkit::hyperv {
+namespace {
+
+constexpr absl::string_view kNotNamed = "not named in --cpu";
+
+bool IsIdentity(const EnlightenmentInfo& info) {
+  return info.kind != EnlightenmentKind::kFlag && info.cpuid_bits.empty() && !info.turns_on_hyperv;
+}
+
+std::vector<absl::string_view> Names(EnlightenmentMask mask) {
+  std::vector<absl::string_view> names;
+  for (const EnlightenmentInfo& info : AllEnlightenments()) {
+    if (mask.Has(info.id)) names.push_back(info.name);
+  }
+  return names;
+}
+
+// "a", "a and b", "a, b and c".
+std::string Enumerate(const std::vector<absl::string_view>& names) {
+  if (names.size() < 2) return absl::StrJoin(names, "");
+  return absl::StrCat(absl::StrJoin(names.begin(), names.end() - 1, ", "), " and ", names.back());
+}
+
+absl::Status RefuseIncomplete(const EnlightenmentInfo& info, EnlightenmentMask missing) {
+  const std::vector<absl::string_view> names = Names(missing);
+  return absl::InvalidArgumentError(absl::StrCat("--cpu: ", info.name, " needs ", Enumerate(names),
+                                                 "; add ", absl::StrJoin(names, ","), " or drop ",
+                                                 info.name));
+}
+
+// Whether hv_passthrough may take it.
+bool InPassthrough(const EnlightenmentInfo& info) {
+  return info.origin == EnlightenmentOrigin::kQemu && info.kind == EnlightenmentKind::kFlag &&
+         info.turns_on_hyperv && info.id != Enlightenment::kSyndbg;
+}
+
+// What is taken besides the named, before the machine is asked.
+EnlightenmentMask TakenByDefault(const CpuSpec& spec) {
+  EnlightenmentMask taken{Enlightenment::kEnforceCpuid};
+  if (spec.auto_coresharing) taken.Add(Enlightenment::kNoNonarchCoresharing);
+  if (spec.requested.Has(Enlightenment::kPassthrough)) {
+    for (const EnlightenmentInfo& info : AllEnlightenments()) {
+      if (InPassthrough(info)) taken.Add(info.id);
+    }
+  }
+  return taken - spec.refused;
+}
+
+// The reason of each enlightenment that the machine lacks itself or through what it needs.
+std::array<std::string, kEnlightenmentCount> LackReasons(const CpuSpec& spec,
+                                                         const Ability& ability) {
+  std::array<std::string, kEnlightenmentCount> reasons = ability.reasons;
+  for (const EnlightenmentInfo& info : AllEnlightenments()) {
+    if (!ability.Can(info.id)) continue;
+    for (const EnlightenmentInfo& need : AllEnlightenments()) {
+      if (!AllNeeds(info.id).Has(need.id)) continue;
+      std::string& reason = reasons[Index(info.id)];
+      if (spec.refused.Has(need.id)) reason = absl::StrCat("needs ", need.name, ", named off");
+      if (!ability.Can(need.id)) {
+        reason = absl::StrCat("needs ", need.name, ": ", ability.reason(need.id));
+      }
+    }
+  }
+  return reasons;
+}
+
+absl::Status RefuseUnable(EnlightenmentMask unable,
+                          const std::array<std::string, kEnlightenmentCount>& reasons) {
+  std::vector<std::string> parts;
+  for (const EnlightenmentInfo& info : AllEnlightenments()) {
+    if (!unable.Has(info.id)) continue;
+    parts.push_back(absl::StrCat(info.name, " cannot be had here: ", reasons[Index(info.id)]));
+  }
+  return absl::FailedPreconditionError(absl::StrCat("--cpu: ", absl::StrJoin(parts, "; ")));
+}
+
+std::string AbsentReason(const EnlightenmentInfo& info, const CpuSpec& spec,
+                         const std::string& lack) {
+  if (spec.refused.Has(info.id)) return "named off in --cpu";
+  return lack.empty() ? std::string(kNotNamed) : lack;
+}
+
+EnlightenmentMask IdentityOnly(EnlightenmentMask mask) {
+  EnlightenmentMask identity;
+  for (const EnlightenmentInfo& info : AllEnlightenments()) {
+    if (IsIdentity(info) && mask.Has(info.id)) identity.Add(info.id);
+  }
+  return identity;
+}
+
+// Makes `set` hold exactly `members`, values untouched.
+void Assign(EnlightenmentMask members, EnlightenmentSet& set) {
+  for (const EnlightenmentInfo& info : AllEnlightenments()) {
+    if (members.Has(info.id)) {
+      set.Add(info.id);
+    } else {
+      set.Remove(info.id);
+    }
+  }
+}
+
+}  // namespace
+
+absl::Status CheckDependencies(const CpuSpec& spec) {
+  const bool passthrough = spec.requested.Has(Enlightenment::kPassthrough);
+  for (const EnlightenmentInfo& info : AllEnlightenments()) {
+    if (!spec.requested.Has(info.id)) continue;
+    EnlightenmentMask missing = AllNeeds(info.id) - spec.requested.mask();
+    if (passthrough) missing = missing & spec.refused;
+    if (!missing.empty()) return RefuseIncomplete(info, missing);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Resolution> Resolve(const CpuSpec& spec, const Ability& ability) {
+  if (absl::Status complete = CheckDependencies(spec); !complete.ok()) return complete;
+
+  const auto reasons = LackReasons(spec, ability);
+  EnlightenmentMask lacking;
+  for (const EnlightenmentInfo& info : AllEnlightenments()) {
+    if (!reasons[Index(info.id)].empty()) lacking.Add(info.id);
+  }
+  const EnlightenmentMask unable = spec.requested.mask() & lacking;
+  if (!unable.empty()) return RefuseUnable(unable, reasons);
+
+  Resolution result{.in_force = spec.requested, .absent = {}};
+  EnlightenmentMask members = spec.requested.mask() | (TakenByDefault(spec) - lacking);
+  if (!spec.requested.Enabled()) members = IdentityOnly(members);
+  Assign(members, result.in_force);
+  if (members.Has(Enlightenment::kPassthrough) && !members.Has(Enlightenment::kSpinlocks)) {
+    result.in_force.set_spinlocks(ability.passthrough_spinlocks);
+  }
+  for (const EnlightenmentInfo& info : AllEnlightenments()) {
+    if (result.in_force.Has(info.id)) continue;
+    result.absent[Index(info.id)] = AbsentReason(info, spec, reasons[Index(info.id)]);
+  }
+  return result;
+}
+
+std::vector<std::string> Advice(const EnlightenmentSet& set) {
+  std::vector<std::string> lines;
+  for (const EnlightenmentInfo& info : AllEnlightenments()) {
+    if (!set.Has(info.id)) continue;
+    for (absl::string_view wanted : Names(info.wants - set.mask())) {
+      lines.push_back(absl::StrCat("--cpu: ", info.name, " works better with ", wanted));
+    }
+  }
+  return lines;
+}
+
+}  // namespace hvkit::hyperv
