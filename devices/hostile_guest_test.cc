@@ -1,0 +1,142 @@
+// Random port accesses of every size at and around every device: nothing crashes (run it under the
+// sanitizers too), and afterwards each device still serves a well-behaved guest.
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <random>
+#include <span>
+
+#include "devices/acpi_pm.h"
+#include "devices/debug_exit.h"
+#include "devices/i8042.h"
+#include "devices/io_bus.h"
+#include "devices/rtc.h"
+#include "devices/serial.h"
+#include "devices/uart16550.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "testing/status_matchers.h"
+
+namespace hvkit::devices {
+namespace {
+
+using ::testing::Each;
+
+constexpr int kAccesses = 30'000;
+
+struct Claim {
+  uint64_t base;
+  uint64_t length;
+};
+constexpr std::array<Claim, 6> kClaims = {{{kI8042DataPort, 1},
+                                           {kI8042CommandPort, 1},
+                                           {kRtcBase, kRtcPortCount},
+                                           {kDebugExitDefaultPort, kDebugExitPortCount},
+                                           {kCom1Base, kSerialPortCount},
+                                           {kAcpiPmBase, kAcpiPmPortCount}}};
+
+class HostileGuestTest : public ::testing::TestWithParam<uint64_t> {
+ protected:
+  void SetUp() override {
+    const std::array<IoDevice*, 6> devices = {
+        &i8042_.data_port(), &i8042_.command_port(), &rtc_, &debug_exit_, &serial_, &acpi_pm_};
+    for (size_t i = 0; i < kClaims.size(); ++i) {
+      ASSERT_OK(bus_.Add(kClaims[i].base, kClaims[i].length, *devices[i]));
+    }
+    for (int i = 0; i < kAccesses; ++i) AccessAtRandom();
+  }
+
+  uint8_t In(uint64_t port) {
+    std::array<std::byte, 1> data{};
+    bus_.Read(port, data);
+    return std::to_integer<uint8_t>(data[0]);
+  }
+  void Out(uint64_t port, uint8_t value) { bus_.Write(port, std::array{std::byte{value}}); }
+
+  uint64_t output_bytes_ = 0;
+  I8042 i8042_{[] {}};
+  Rtc rtc_{[this] { return wall_ += std::chrono::microseconds(77); }, CmosMemory{}};
+  DebugExit debug_exit_{[](uint32_t) {}};
+  Serial serial_{SerialHost{
+      .output = [this](std::span<const std::byte> bytes) { output_bytes_ += bytes.size(); },
+      .interrupt = [](bool) {}}};
+  AcpiPm acpi_pm_{AcpiPmHost{.power_off = [] {},
+                             .reset = [] {},
+                             .clock = [this] { return up_ += std::chrono::seconds(5); }}};
+  IoBus bus_;
+
+ private:
+  uint64_t Random() { return random_(); }
+
+  // Mostly in or just beside a device, sometimes anywhere in 64 bits.
+  uint64_t RandomAddress() {
+    if (Random() % 64 == 0) return Random();
+    const Claim& claim = kClaims[Random() % kClaims.size()];
+    return claim.base + Random() % (claim.length + 2) - 1;
+  }
+
+  void AccessAtRandom() {
+    std::array<std::byte, 8> data;
+    for (std::byte& b : data) b = static_cast<std::byte>(Random());
+    const std::span<std::byte> access(data.data(), size_t{1} << Random() % 4);
+    const uint64_t address = RandomAddress();
+    switch (Random() % 8) {
+      case 0:
+        EXPECT_LE(serial_.Enqueue(access), access.size());
+        break;
+      case 1:
+      case 2:
+      case 3:
+        if (!bus_.Read(address, access)) {
+          EXPECT_THAT(access, Each(std::byte{0xff}));
+        }
+        break;
+      default:
+        bus_.Write(address, access);
+        break;
+    }
+  }
+
+  std::mt19937_64 random_{GetParam()};
+  Rtc::Time wall_{};
+  std::chrono::nanoseconds up_{};
+};
+
+TEST_P(HostileGuestTest, SerialStillSendsAndReceives) {
+  Out(kCom1Base + kUartLineControl, 0x03);
+  Out(kCom1Base + kUartModemControl, 0x0b);
+  Out(kCom1Base + kUartInterruptId, 0x00);
+  Out(kCom1Base + kUartInterruptId, 0x01);
+  const uint64_t before = output_bytes_;
+
+  Out(kCom1Base + kUartData, 'x');
+  EXPECT_EQ(serial_.Enqueue(std::array{std::byte{'y'}}), 1u);
+
+  EXPECT_EQ(output_bytes_, before + 1);
+  EXPECT_EQ(In(kCom1Base + kUartData), 'y');
+}
+
+TEST_P(HostileGuestTest, I8042StillPassesItsSelfTest) {
+  Out(kI8042CommandPort, 0xaa);
+
+  EXPECT_EQ(In(kI8042DataPort), 0x55);
+}
+
+TEST_P(HostileGuestTest, RtcStillTellsAValidDate) {
+  Out(kRtcBase, 0x0b);
+  Out(kRtcBase + 1, 0x06);
+
+  Out(kRtcBase, 0x08);
+  const unsigned month = In(kRtcBase + 1);
+
+  EXPECT_TRUE(month >= 1 && month <= 12) << month;
+}
+
+TEST_P(HostileGuestTest, AcpiModeIsStillOn) { EXPECT_EQ(In(kAcpiPmBase + kAcpiPm1Control) & 1, 1); }
+
+INSTANTIATE_TEST_SUITE_P(Seeds, HostileGuestTest, ::testing::Values(1, 2, 3));
+
+}  // namespace
+}  // namespace hvkit::devices
