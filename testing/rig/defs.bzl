@@ -1,0 +1,128 @@
+"""Tests on real KVM: on the machine's own where the processor has VMX or SVM, in the rig elsewhere."""
+
+load("//:cc.bzl", "hvkit_cc_binary")
+
+# The kernels that the rig can run (testing/rig/BUILD.bazel has the parts of each).
+L1_VERSIONS = ["6.1", "6.12"]
+
+def _quote(text):
+    """One argument of a test: not split by Bazel's tokenisation, not expanded."""
+    return "'" + text.replace("$", "$$").replace("'", "'\\''") + "'"
+
+def _kvm_test(name, script, script_args, data, l1, tags, **kwargs):
+    """An sh_test per L1 kernel; with several, `name` is a suite of them."""
+    names = {}
+    for version in l1:
+        names[version] = name if len(l1) == 1 else name + "_" + version.replace(".", "_")
+    for version, test in names.items():
+        native.sh_test(
+            name = test,
+            srcs = [Label("//testing/rig:" + script)],
+            args = [a.replace("{l1}", version) for a in script_args],
+            data = data + [
+                Label("//testing/rig:run_on_kvm"),
+                Label("//testing/rig:l1_%s_parts" % version.replace(".", "_")),
+            ],
+            # One at a time on two cores; static programs have no sanitizers.
+            tags = tags + ["cpu:2", "kvm", "nosan"],
+            **kwargs
+        )
+    if len(l1) > 1:
+        native.test_suite(name = name, tests = [":" + test for test in names.values()])
+
+def kvm_cc_test(
+        name,
+        srcs,
+        deps = [],
+        data = [],
+        args = [],
+        l1 = ["6.1"],
+        rig_args = [],
+        size = "medium",
+        tags = [],
+        copts = [],
+        **kwargs):
+    """A GoogleTest program that needs /dev/kvm. A test that skips itself fails.
+
+    Args:
+      name: the test; `<name>_program` is the static program itself.
+      srcs: its sources; a main is added.
+      deps: libraries, beyond GoogleTest.
+      data: labels of single files that the program reads, at their runfiles path.
+      args: the program's arguments.
+      l1: the kernels of the rig to run on, of L1_VERSIONS; with two, `name` is a suite.
+      rig_args: options of testing/rig/rig, such as "--cpus=2".
+      size: as of cc_test; the rig itself takes 3 to 10 seconds.
+      tags: more tags than kvm, nosan and cpu:2.
+      copts: compiler options.
+      **kwargs: of sh_test, such as shard_count.
+    """
+    hvkit_cc_binary(
+        name = name + "_program",
+        testonly = True,
+        srcs = srcs,
+        copts = copts,
+        linkopts = ["-static"],
+        linkstatic = True,
+        tags = ["nosan"],
+        deps = deps + ["@com_google_googletest//:gtest_main"],
+    )
+    _kvm_test(
+        name,
+        "run_gtest",
+        ["$(location %s)" % Label("//testing/rig:run_on_kvm"), "--l1={l1}"] + rig_args +
+        ["--file=$(location %s)" % label for label in data] +
+        ["--", "$(location :%s_program)" % name] + args,
+        data + [":%s_program" % name],
+        l1,
+        tags,
+        size = size,
+        **kwargs
+    )
+
+def kvm_guest_test(
+        name,
+        guest,
+        vmm_args = [],
+        expect_status = 1,
+        expect_lines = [],
+        expect_stderr = [],
+        expect_events = [],
+        data = [],
+        l1 = ["6.1"],
+        rig_args = [],
+        size = "medium",
+        tags = [],
+        **kwargs):
+    """Boots a guest in //vmm on KVM and checks how it ends.
+
+    Args:
+      name: the test.
+      guest: the label of the image, for --kernel.
+      vmm_args: more arguments for the VMM; $(location) of `data` is expanded.
+      expect_status: the VMM's exit status; 1 is a guest's value 0 at the debug-exit port.
+      expect_lines: whole lines of the guest's serial output (in any order).
+      expect_stderr: texts in lines of the VMM's standard error.
+      expect_events: texts in lines of the VMM's --events file.
+      data: files that vmm_args name.
+      l1: as of kvm_cc_test.
+      rig_args: as of kvm_cc_test.
+      size: as of kvm_cc_test.
+      tags: as of kvm_cc_test.
+      **kwargs: of sh_test.
+    """
+    expectations = ["--expect-status=%d" % expect_status]
+    expectations += [_quote("--expect-line=" + text) for text in expect_lines]
+    expectations += [_quote("--expect-stderr=" + text) for text in expect_stderr]
+    expectations += [_quote("--expect-event=" + text) for text in expect_events]
+    _kvm_test(
+        name,
+        "run_guest",
+        ["--run-on-kvm=$(location %s)" % Label("//testing/rig:run_on_kvm"), "--l1={l1}"] + expectations +
+        rig_args + ["--", "$(location %s)" % Label("//vmm"), "--kernel=$(location %s)" % guest] + vmm_args,
+        data + [guest, Label("//vmm")],
+        l1,
+        tags,
+        size = size,
+        **kwargs
+    )
