@@ -18,7 +18,7 @@ namespace hvkit::vcpu {
 
 // A leaf without subleaves.
 struct CpuidLeaf {
-  uint32_t function;
+  uint32_t leaf;
   uint32_t eax;
   uint32_t ebx;
   uint32_t ecx;
@@ -33,6 +33,9 @@ enum class HypervisorLeaves : uint8_t {
 
 // The in-kernel APIC timer's deadline mode, which KVM_GET_SUPPORTED_CPUID does not report.
 enum class TscDeadline : uint8_t { kAbsent, kPresent };
+
+// More than any KVM has.
+inline constexpr uint32_t kMaxCpus = 1u << 16;
 
 // The same for all vCPUs of a VM.
 struct CpuidPlan {

@@ -59,6 +59,7 @@ class KvmRunner final : public Runner {
   RunOutcome Dispatch(kvm::Exit exit);
   RunOutcome DispatchIo(kvm::IoExit exit);
   RunOutcome DispatchMmio(kvm::MmioExit exit);
+  RunOutcome OnRunError(kvm::Errno error);
   RunOutcome Fail(absl::Status error);
 
   const uint32_t id_;
@@ -68,7 +69,7 @@ class KvmRunner final : public Runner {
   absl::Status error_;
   // Set from Interrupt to AcknowledgeInterrupt, so that CompletePendingExit can put immediate_exit
   // back.
-  std::atomic<bool> interrupt_requested_{false};
+  std::atomic<uint32_t> interrupt_requested_{0};
 };
 
 }  // namespace hvkit::vcpu

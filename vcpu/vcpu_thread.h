@@ -10,13 +10,13 @@
 #ifndef HVKIT_VCPU_VCPU_THREAD_H_
 #define HVKIT_VCPU_VCPU_THREAD_H_
 
+#include <pthread.h>
 #include <sys/types.h>
 
 #include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <thread>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -65,7 +65,7 @@ class VcpuThread {
   // Asks the run to end; does not wait. Wins over a pause.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
   // Waits for the thread's end and returns how the run ended; OK if it was never started. Not from
-  // its own thread; once.
+  // its own thread; a second call gives the same answer.
   [[nodiscard]] absl::Status Join() ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
@@ -77,16 +77,19 @@ class VcpuThread {
   };
 
   // The thread's function and its parts.
-  void ThreadMain() ABSL_LOCKS_EXCLUDED(mutex_);
+  static void* ThreadMain(void* self);
   absl::Status Loop() ABSL_LOCKS_EXCLUDED(mutex_);
   RunOutcome ServeRequests() ABSL_LOCKS_EXCLUDED(mutex_);
-  void WaitForKick();
+  void WaitForKick() ABSL_LOCKS_EXCLUDED(mutex_);
   void RunWork() ABSL_LOCKS_EXCLUDED(mutex_);
-  RunOutcome WaitWhilePaused() ABSL_LOCKS_EXCLUDED(mutex_);
+  RunOutcome WaitOutPause() ABSL_LOCKS_EXCLUDED(mutex_);
   void End(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  bool HasRequestWhilePaused() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  void Settle(const Work& work, Progress progress) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status CheckCanWait() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  // Conditions to wait for.
+  bool MayLeavePause() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  bool PauseIsDecided() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
 
   const std::unique_ptr<Runner> runner_;
   const OnEnd on_end_;
@@ -99,11 +102,12 @@ class VcpuThread {
   State state_ ABSL_GUARDED_BY(mutex_) = State::kIdle;
   bool pause_requested_ ABSL_GUARDED_BY(mutex_) = false;
   bool stop_requested_ ABSL_GUARDED_BY(mutex_) = false;
+  bool joinable_ ABSL_GUARDED_BY(mutex_) = false;
+  pthread_t thread_ ABSL_GUARDED_BY(mutex_){};
   std::vector<Work> work_ ABSL_GUARDED_BY(mutex_);
   absl::Status result_ ABSL_GUARDED_BY(mutex_);
 
   std::vector<Work> taken_work_;  // of the vCPU's thread: swapped with work_
-  std::thread thread_;
 };
 
 }  // namespace hvkit::vcpu
