@@ -3,7 +3,7 @@
 // Source: TLFS feature-discovery.md "Microsoft Hypervisor CPUID Leaves" and datatypes/
 // hv_partition_privilege_mask.md; bits marked (mini) are only in Linux's hvgdk_mini.h, bits marked
 // (openvmm) only in OpenVMM's hvdef. Names are the TLFS's where it has one. No policy here: which
-// bits a guest sees is decided by hyperv/cpuid. Immutable.
+// bits a guest sees is decided by hyperv/cpuid. Leaves 6 and 9 are in cpuid_platform.h. Immutable.
 #ifndef HVKIT_HYPERV_TLFS_CPUID_H_
 #define HVKIT_HYPERV_TLFS_CPUID_H_
 
