@@ -117,17 +117,17 @@ struct MsrRange {
 
 struct EnlightenmentInfo {
   Enlightenment id;
-  absl::string_view name;   // "hv_relaxed"
-  absl::string_view alias;  // A second name, or empty
-  EnlightenmentKind kind;
-  EnlightenmentOrigin origin;
-  bool turns_on_hyperv;       // Whether having it is enough for the guest to be shown Hyper-V
-  uint32_t max;               // kNumber: the largest value; kText: the longest text; else 0
-  absl::string_view summary;  // One sentence
-  EnlightenmentMask needs;    // Direct dependencies: refused without them
-  EnlightenmentMask wants;    // Better with them
-  std::span<const tlfs::CpuidBit* const> cpuid_bits;
-  std::span<const MsrRange> msrs;
+  absl::string_view name = "";   // "hv_relaxed"
+  absl::string_view alias = "";  // A second name, or empty
+  EnlightenmentKind kind = EnlightenmentKind::kFlag;
+  EnlightenmentOrigin origin = EnlightenmentOrigin::kQemu;
+  bool turns_on_hyperv = true;     // Whether having it is enough for the guest to be shown Hyper-V
+  uint32_t max = 0;                // kNumber: the largest value; kText: the longest text
+  absl::string_view summary = "";  // One sentence
+  EnlightenmentMask needs = {};    // Direct dependencies: refused without them
+  EnlightenmentMask wants = {};    // Better with them
+  std::span<const tlfs::CpuidBit* const> cpuid_bits = {};
+  std::span<const MsrRange> msrs = {};
 };
 
 // Every enlightenment, in the order of the enum.
