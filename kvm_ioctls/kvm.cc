@@ -107,12 +107,8 @@ absl::Status Kvm::GetDeviceAttr(const kvm_device_attr& attr) const {
 absl::StatusOr<Vm> Kvm::CreateVm(uint64_t type) const {
   HVKIT_ASSIGN_OR_RETURN(UniqueFd vm_fd,
                          NewFd(HVKIT_IOCTL_ID(KVM_CREATE_VM), type, {{"type", type}}));
-  return CreateVmFromFd(std::move(vm_fd));
-}
-
-absl::StatusOr<Vm> Kvm::CreateVmFromFd(UniqueFd vm_fd) const {
   HVKIT_ASSIGN_OR_RETURN(const size_t run_size, GetVcpuMmapSize());
-  return Vm(std::move(vm_fd), run_size);
+  return Vm::FromFd(std::move(vm_fd), run_size);
 }
 
 }  // namespace hvkit::kvm

@@ -73,8 +73,6 @@ class Kvm : public IoctlFd {
   // KVM_CREATE_VM. `type` is KVM_X86_DEFAULT_VM or another bit number of KVM_CAP_VM_TYPES. EINVAL:
   // type not supported; EINTR: a signal came.
   [[nodiscard]] absl::StatusOr<Vm> CreateVm(uint64_t type = KVM_X86_DEFAULT_VM) const;
-  // Takes over a descriptor that KVM_CREATE_VM returned to someone else.
-  [[nodiscard]] absl::StatusOr<Vm> CreateVmFromFd(UniqueFd vm_fd) const;
 
  private:
   explicit Kvm(UniqueFd fd) : IoctlFd(std::move(fd)) {}

@@ -17,7 +17,8 @@ static_assert(sizeof(kvm_msrs) == 8 && sizeof(kvm_cpuid2) == 8 && sizeof(kvm_xsa
               "<linux/kvm.h> was included before kvm_ioctls/kvm_compat.h");
 static_assert(sizeof(kvm_msr_list) == 4 && sizeof(kvm_signal_mask) == 4 &&
               sizeof(kvm_irq_routing) == 8 && sizeof(kvm_pmu_event_filter) == 32 &&
-              sizeof(kvm_nested_state) == 128 && sizeof(kvm_coalesced_mmio_ring) == 8);
+              sizeof(kvm_nested_state) == 128 && sizeof(kvm_stats_desc) == 16 &&
+              sizeof(kvm_coalesced_mmio_ring) == 8);
 static_assert(KVM_GET_MSRS == 0xc008ae88 && KVM_GET_XSAVE == 0x9000aea4);
 
 // Exit reasons.

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "kvm_ioctls/enable_cap.h"
 #include "kvm_ioctls/status_macros.h"
 
@@ -11,6 +13,11 @@ namespace {
 off_t PageOffset(long pages) { return pages * ::sysconf(_SC_PAGESIZE); }
 
 }  // namespace
+
+absl::StatusOr<Vcpu> Vcpu::FromFd(UniqueFd fd, size_t run_size, size_t xsave_size) {
+  HVKIT_ASSIGN_OR_RETURN(Mapping mapping, Mapping::Map(fd.get(), 0, run_size, "kvm_run"));
+  return Vcpu(std::move(fd), std::move(mapping), std::max(sizeof(kvm_xsave), xsave_size));
+}
 
 absl::Status Vcpu::EnableCap(const kvm_enable_cap& cap) const {
   return internal::EnableCap(fd(), cap);

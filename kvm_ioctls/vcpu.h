@@ -25,9 +25,14 @@ namespace hvkit::kvm {
 // handler. Movable before it runs; run() keeps its address.
 class Vcpu : public VcpuState {
  public:
-  // KVM_RUN: enters the guest until an exit that exit() describes. EINTR: a signal, or immediate
-  // exit (exit() then tells nothing new; run() may say KVM_EXIT_INTR); EAGAIN: the vCPU waits for
-  // SIPI and was woken. Allocates nothing.
+  // Takes over a vCPU's descriptor that someone else created and maps its kvm_run. `run_size` is
+  // Kvm::GetVcpuMmapSize(), `xsave_size` what Vm::CheckExtension(KVM_CAP_XSAVE2) says (0 counts as
+  // 4096).
+  [[nodiscard]] static absl::StatusOr<Vcpu> FromFd(UniqueFd fd, size_t run_size, size_t xsave_size);
+
+  // KVM_RUN: enters the guest until an exit that exit() describes. EINTR: a signal or immediate
+  // exit, EAGAIN: the vCPU waits for a SIPI and was woken; exit() is not meaningful then. Allocates
+  // nothing; never retries.
   Errno Run() { return ::ioctl(fd(), KVM_RUN, 0) < 0 ? Errno::Last() : Errno(); }
   // kvm_run.immediate_exit (KVM_CAP_IMMEDIATE_EXIT): while set, Run() completes a pending exit and
   // returns EINTR without entering the guest.
@@ -97,7 +102,6 @@ class Vcpu : public VcpuState {
   std::optional<kvm_coalesced_mmio> PopCoalescedMmio();
 
  private:
-  friend class Vm;
   Vcpu(UniqueFd fd, Mapping mapping, size_t xsave_size)
       : VcpuState(std::move(fd), xsave_size), mapping_(std::move(mapping)) {}
 

@@ -1,7 +1,5 @@
 #include "kvm_ioctls/vm.h"
 
-#include <algorithm>
-
 #include "kvm_ioctls/enable_cap.h"
 #include "kvm_ioctls/status_macros.h"
 
@@ -10,14 +8,8 @@ namespace hvkit::kvm {
 absl::StatusOr<Vcpu> Vm::CreateVcpu(uint32_t id) const {
   HVKIT_ASSIGN_OR_RETURN(UniqueFd vcpu_fd,
                          NewFd(HVKIT_IOCTL_ID(KVM_CREATE_VCPU), id, {{"id", id}}));
-  return CreateVcpuFromFd(std::move(vcpu_fd));
-}
-
-absl::StatusOr<Vcpu> Vm::CreateVcpuFromFd(UniqueFd vcpu_fd) const {
   HVKIT_ASSIGN_OR_RETURN(const int xsave2, CheckExtension(KVM_CAP_XSAVE2));
-  HVKIT_ASSIGN_OR_RETURN(Mapping mapping, Mapping::Map(vcpu_fd.get(), 0, run_size_, "kvm_run"));
-  const size_t xsave_size = std::max(sizeof(kvm_xsave), static_cast<size_t>(xsave2));
-  return Vcpu(std::move(vcpu_fd), std::move(mapping), xsave_size);
+  return Vcpu::FromFd(std::move(vcpu_fd), run_size_, static_cast<size_t>(xsave2));
 }
 
 absl::StatusOr<Device> Vm::CreateDevice(uint32_t type) const {

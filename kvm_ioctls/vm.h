@@ -20,11 +20,15 @@ namespace hvkit::kvm {
 // a Vcpu or Device of it exists, so the order of destruction does not matter.
 class Vm : public VmIrq {
  public:
+  // Takes over a VM's descriptor that someone else created (a jailer, a test). Checks nothing.
+  // `run_size` is Kvm::GetVcpuMmapSize().
+  [[nodiscard]] static Vm FromFd(UniqueFd fd, size_t run_size) {
+    return Vm(std::move(fd), run_size);
+  }
+
   // KVM_CREATE_VCPU, and the mapping of its kvm_run. EEXIST: the id is taken; EINVAL: the id is too
   // large. It belongs to the thread that runs it.
   [[nodiscard]] absl::StatusOr<Vcpu> CreateVcpu(uint32_t id) const;
-  // Takes over a descriptor that KVM_CREATE_VCPU returned to someone else.
-  [[nodiscard]] absl::StatusOr<Vcpu> CreateVcpuFromFd(UniqueFd vcpu_fd) const;
   // KVM_CREATE_DEVICE (KVM_CAP_DEVICE_CTRL). ENODEV: unknown type.
   [[nodiscard]] absl::StatusOr<Device> CreateDevice(uint32_t type) const;
   // KVM_CREATE_DEVICE with KVM_CREATE_DEVICE_TEST: whether CreateDevice() would know the type.
@@ -69,7 +73,6 @@ class Vm : public VmIrq {
   size_t run_size() const { return run_size_; }
 
  private:
-  friend class Kvm;
   Vm(UniqueFd fd, size_t run_size) : VmIrq(std::move(fd)), run_size_(run_size) {}
 
   size_t run_size_;
