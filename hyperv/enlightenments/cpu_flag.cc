@@ -105,8 +105,8 @@ absl::Status RefuseUnknown(absl::string_view name) {
   if (absl::StartsWith(name, "+") || absl::StartsWith(name, "-")) {
     return Refuse("unknown feature ", Quoted(name), "; write feature=on or feature=off");
   }
-  std::string plain = absl::StrCat("hv_", name);
-  if (absl::StartsWith(name, "hv")) plain = std::string(name);
+  const absl::string_view trimmed = absl::StripAsciiWhitespace(name);
+  std::string plain = absl::StrCat(absl::StartsWith(trimmed, "hv") ? "" : "hv_", trimmed);
   std::replace(plain.begin(), plain.end(), '-', '_');
   const absl::string_view nearest = Nearest(plain);
   if (nearest.empty()) {
