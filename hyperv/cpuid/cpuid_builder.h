@@ -44,7 +44,7 @@ struct CpuidFacts {
   uint32_t nested_features_ebx = 0;    // Leaf 10 EBX, with any nested feature
   uint32_t hardware_features_eax = 0;  // Leaf 6 EAX: shown only if not zero
   bool deprecate_auto_eoi = false;     // The back end has no AutoEOI: say so without hv_avic too
-  std::optional<KvmLeaf> kvm;          // Nothing: kvm=off, or not on KVM
+  std::optional<KvmLeaf> kvm = std::nullopt;  // Nothing: kvm=off, or not on KVM
 };
 
 // Leaves in ascending order. Without Hyper-V (set.Enabled() false) only KVM's, at 0x40000000.
