@@ -1,0 +1,14 @@
+// Counts calls of operator new by the calling thread, for tests that prove that a path allocates
+// nothing. Linking the library replaces the program's global operator new.
+#ifndef HVKIT_VCPU_ALLOCATION_COUNTER_H_
+#define HVKIT_VCPU_ALLOCATION_COUNTER_H_
+
+#include <cstdint>
+
+namespace hvkit::vcpu {
+
+uint64_t AllocationsOfThisThread();
+
+}  // namespace hvkit::vcpu
+
+#endif  // HVKIT_VCPU_ALLOCATION_COUNTER_H_
