@@ -78,6 +78,17 @@ TEST_F(InterruptLineTest, ChangeDuringCallbackIsToldAfterIt) {
   EXPECT_THAT(told_, ElementsAre(true, false));
 }
 
+TEST_F(InterruptLineTest, FallAndRiseDuringCallbackAreBothTold) {
+  during_call_ = [this] {
+    line_.Set(false);
+    line_.Set(true);
+  };
+  line_.Set(true);
+  line_.Deliver();
+
+  EXPECT_THAT(told_, ElementsAre(true, false, true));
+}
+
 TEST_F(InterruptLineTest, ConcurrentChangesAlternateAndEndAtLastLevel) {
   // The callback writes told_ without a lock: a thread sanitizer proves that calls do not overlap.
   const auto toggle = [this] {
