@@ -2,11 +2,13 @@
 // sanitizers too), and afterwards each device still serves a well-behaved guest.
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <random>
 #include <span>
+#include <thread>
 
 #include "devices/acpi_pm.h"
 #include "devices/debug_exit.h"
@@ -37,7 +39,8 @@ constexpr std::array<Claim, 6> kClaims = {{{kI8042DataPort, 1},
                                            {kCom1Base, kSerialPortCount},
                                            {kAcpiPmBase, kAcpiPmPortCount}}};
 
-class HostileGuestTest : public ::testing::TestWithParam<uint64_t> {
+// All devices on one bus, on hosts that only count.
+class HostileGuest : public ::testing::Test {
  protected:
   void SetUp() override {
     const std::array<IoDevice*, 6> devices = {
@@ -45,7 +48,12 @@ class HostileGuestTest : public ::testing::TestWithParam<uint64_t> {
     for (size_t i = 0; i < kClaims.size(); ++i) {
       ASSERT_OK(bus_.Add(kClaims[i].base, kClaims[i].length, *devices[i]));
     }
-    for (int i = 0; i < kAccesses; ++i) AccessAtRandom();
+  }
+
+  // What one vCPU does that runs wild.
+  void RunWild(uint64_t seed) {
+    std::mt19937_64 random(seed);
+    for (int i = 0; i < kAccesses; ++i) AccessAtRandom(random);
   }
 
   uint8_t In(uint64_t port) {
@@ -55,7 +63,7 @@ class HostileGuestTest : public ::testing::TestWithParam<uint64_t> {
   }
   void Out(uint64_t port, uint8_t value) { bus_.Write(port, std::array{std::byte{value}}); }
 
-  uint64_t output_bytes_ = 0;
+  std::atomic<uint64_t> output_bytes_ = 0;
   I8042 i8042_{[] {}};
   Rtc rtc_{[this] { return wall_ += std::chrono::microseconds(77); }, CmosMemory{}};
   DebugExit debug_exit_{[](uint32_t) {}};
@@ -64,25 +72,23 @@ class HostileGuestTest : public ::testing::TestWithParam<uint64_t> {
       .interrupt = [](bool) {}}};
   AcpiPm acpi_pm_{AcpiPmHost{.power_off = [] {},
                              .reset = [] {},
-                             .clock = [this] { return up_ += std::chrono::seconds(5); }}};
+                             .clock = [this] { return std::chrono::seconds(up_ += 5); }}};
   IoBus bus_;
 
  private:
-  uint64_t Random() { return random_(); }
-
   // Mostly in or just beside a device, sometimes anywhere in 64 bits.
-  uint64_t RandomAddress() {
-    if (Random() % 64 == 0) return Random();
-    const Claim& claim = kClaims[Random() % kClaims.size()];
-    return claim.base + Random() % (claim.length + 2) - 1;
+  static uint64_t RandomAddress(std::mt19937_64& random) {
+    if (random() % 64 == 0) return random();
+    const Claim& claim = kClaims[random() % kClaims.size()];
+    return claim.base + random() % (claim.length + 2) - 1;
   }
 
-  void AccessAtRandom() {
+  void AccessAtRandom(std::mt19937_64& random) {
     std::array<std::byte, 8> data;
-    for (std::byte& b : data) b = static_cast<std::byte>(Random());
-    const std::span<std::byte> access(data.data(), size_t{1} << Random() % 4);
-    const uint64_t address = RandomAddress();
-    switch (Random() % 8) {
+    for (std::byte& b : data) b = static_cast<std::byte>(random());
+    const std::span<std::byte> access(data.data(), size_t{1} << random() % 4);
+    const uint64_t address = RandomAddress(random);
+    switch (random() % 8) {
       case 0:
         EXPECT_LE(serial_.Enqueue(access), access.size());
         break;
@@ -99,9 +105,16 @@ class HostileGuestTest : public ::testing::TestWithParam<uint64_t> {
     }
   }
 
-  std::mt19937_64 random_{GetParam()};
-  Rtc::Time wall_{};
-  std::chrono::nanoseconds up_{};
+  Rtc::Time wall_{};  // the RTC asks for it under its lock
+  std::atomic<int64_t> up_ = 0;
+};
+
+class HostileGuestTest : public HostileGuest, public ::testing::WithParamInterface<uint64_t> {
+ protected:
+  void SetUp() override {
+    HostileGuest::SetUp();
+    RunWild(GetParam());
+  }
 };
 
 TEST_P(HostileGuestTest, SerialStillSendsAndReceives) {
@@ -135,6 +148,18 @@ TEST_P(HostileGuestTest, RtcStillTellsAValidDate) {
 }
 
 TEST_P(HostileGuestTest, AcpiModeIsStillOn) { EXPECT_EQ(In(kAcpiPmBase + kAcpiPm1Control) & 1, 1); }
+
+class HostileGuestThreadsTest : public HostileGuest {};
+
+TEST_F(HostileGuestThreadsTest, TwoVcpusAtOnceLeaveDevicesWorking) {
+  std::thread one([this] { RunWild(4); });
+  std::thread two([this] { RunWild(5); });
+  one.join();
+  two.join();
+
+  Out(kI8042CommandPort, 0xaa);
+  EXPECT_EQ(In(kI8042DataPort), 0x55);
+}
 
 INSTANTIATE_TEST_SUITE_P(Seeds, HostileGuestTest, ::testing::Values(1, 2, 3));
 

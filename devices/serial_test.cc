@@ -40,7 +40,7 @@ class SerialTest : public ::testing::Test {
   Serial serial_{SerialHost{
       .output =
           [this](std::span<const std::byte> bytes) {
-            output_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+            for (const std::byte b : bytes) output_.push_back(static_cast<char>(b));
           },
       .interrupt = [this](bool level) { line_.push_back(level); },
       .input_wanted = [this] { ++wanted_; },

@@ -39,7 +39,9 @@ uint8_t SumOf(Bytes bytes) {
 }
 
 std::string TextOf(Bytes bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  std::string text(bytes.size(), '\0');
+  std::memcpy(text.data(), bytes.data(), bytes.size());
+  return text;
 }
 
 // Reads built tables as a guest does: from the RSDP on.

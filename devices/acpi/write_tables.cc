@@ -3,9 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <iostream>
 #include <span>
 #include <string>
@@ -24,13 +24,15 @@ T At(const AcpiTables& tables, uint64_t address) {
   return object;
 }
 
-void WriteTable(const std::string& directory, const AcpiTables& tables, uint64_t address) {
+bool WriteTable(const std::string& directory, const AcpiTables& tables, uint64_t address) {
   // The FACS starts as others do, as far as its length.
   const auto header = At<acpi::Header>(tables, address);
   const std::string name(header.signature, sizeof(header.signature));
-  std::ofstream(directory + "/" + name + ".dat", std::ios::binary)
-      .write(reinterpret_cast<const char*>(tables.bytes.data() + (address - tables.base)),
-             header.length);
+  std::FILE* file = std::fopen((directory + "/" + name + ".dat").c_str(), "wb");
+  if (file == nullptr) return false;
+  const std::byte* table = tables.bytes.data() + (address - tables.base);
+  const bool written = std::fwrite(table, 1, header.length, file) == header.length;
+  return std::fclose(file) == 0 && written;
 }
 
 int Main(std::span<char*> args) {
@@ -49,7 +51,7 @@ int Main(std::span<char*> args) {
   for (const uint64_t address :
        {xsdt_address, uint64_t{xsdt.fadt_address}, uint64_t{xsdt.madt_address}, uint64_t{fadt.dsdt},
         uint64_t{fadt.firmware_control}}) {
-    WriteTable(args[1], *tables, address);
+    if (!WriteTable(args[1], *tables, address)) return EXIT_FAILURE;
   }
   return EXIT_SUCCESS;
 }
