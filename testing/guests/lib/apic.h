@@ -1,0 +1,24 @@
+// The local APIC: x2APIC where CPUID has it, xAPIC at its usual address elsewhere. Each function
+// works on the calling processor.
+
+#ifndef HVKIT_TESTING_GUESTS_LIB_APIC_H_
+#define HVKIT_TESTING_GUESTS_LIB_APIC_H_
+
+#include <cstdint>
+
+namespace hvkit::guest {
+
+inline constexpr uint8_t kSpuriousVector = 0xff;
+
+// Turns the APIC on, in x2APIC mode if possible.
+void EnableApic();
+[[nodiscard]] uint32_t ApicId();
+void EndOfInterrupt();
+// A fixed interrupt to the processor with this APIC id.
+void SendIpi(uint32_t apic_id, uint8_t vector);
+// INIT and start-up IPIs to all other processors; they begin at `page` << 12 in real mode.
+void StartOtherCpus(uint8_t page);
+
+}  // namespace hvkit::guest
+
+#endif  // HVKIT_TESTING_GUESTS_LIB_APIC_H_

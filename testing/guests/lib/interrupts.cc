@@ -1,0 +1,110 @@
+#include "testing/guests/lib/interrupts.h"
+
+#include "testing/guests/lib/apic.h"
+#include "testing/guests/lib/layout.h"
+#include "testing/guests/lib/report.h"
+#include "testing/guests/lib/text.h"
+
+namespace hvkit::guest {
+namespace {
+
+struct Gate {
+  uint16_t offset_low;
+  uint16_t selector;
+  uint16_t attributes;
+  uint16_t offset_middle;
+  uint32_t offset_high;
+  uint32_t reserved;
+};
+static_assert(sizeof(Gate) == 16);
+
+struct __attribute__((packed)) TablePointer {
+  uint16_t limit;
+  uint64_t base;
+};
+
+struct Fixup {
+  uint64_t instruction;
+  uint64_t target;
+};
+
+struct IrqAction {
+  IrqHandler handler;
+  Eoi eoi;
+};
+
+constexpr uint16_t kCodeSelector = 0x08;
+constexpr uint16_t kInterruptGate = 0x8e00;  // present, 64-bit, interrupts off
+constexpr unsigned kVectors = 256;
+
+alignas(16) Gate g_table[kVectors];
+IrqAction g_actions[kVectors];
+
+}  // namespace
+
+// As start.S saves it.
+struct InterruptFrame {
+  uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax;
+  uint64_t vector, error, rip, cs, rflags, rsp, ss;
+};
+
+extern "C" {
+extern const uint8_t interrupt_stubs[];
+extern const Fixup fixups_begin[];
+extern const Fixup fixups_end[];
+void GuestInterrupt(InterruptFrame* frame);
+}
+
+namespace {
+
+void HandleException(InterruptFrame& frame) {
+  for (const Fixup* fixup = fixups_begin; fixup != fixups_end; ++fixup) {
+    if (fixup->instruction != frame.rip) continue;
+    frame.rip = fixup->target;
+    frame.rsi = kFixupMark | frame.vector;
+    return;
+  }
+  Text detail;
+  detail.Append("vector ").AppendDecimal(frame.vector).Append(" error ").AppendHex(frame.error);
+  detail.Append(" at ").AppendHex(frame.rip).Append(" rsp ").AppendHex(frame.rsp);
+  Fatal("unexpected exception", detail.c_str());
+}
+
+void HandleIrq(uint8_t vector) {
+  const IrqAction& action = g_actions[vector];
+  if (action.handler != nullptr) action.handler();
+  if (action.eoi == Eoi::kAfterHandler && vector != kSpuriousVector) EndOfInterrupt();
+}
+
+}  // namespace
+
+void GuestInterrupt(InterruptFrame* frame) {
+  if (frame->vector < kFirstIrqVector) {
+    HandleException(*frame);
+  } else {
+    HandleIrq(static_cast<uint8_t>(frame->vector));
+  }
+}
+
+void SetIrqHandler(uint8_t vector, IrqHandler handler, Eoi eoi) {
+  g_actions[vector] = {handler, eoi};
+}
+
+void BuildInterruptTable() {
+  for (unsigned vector = 0; vector < kVectors; ++vector) {
+    const auto address = reinterpret_cast<uint64_t>(interrupt_stubs) + vector * INTERRUPT_STUB_SIZE;
+    g_table[vector] = {.offset_low = static_cast<uint16_t>(address),
+                       .selector = kCodeSelector,
+                       .attributes = kInterruptGate,
+                       .offset_middle = static_cast<uint16_t>(address >> 16),
+                       .offset_high = static_cast<uint32_t>(address >> 32),
+                       .reserved = 0};
+  }
+}
+
+void LoadInterruptTable() {
+  const TablePointer pointer = {sizeof(g_table) - 1, reinterpret_cast<uint64_t>(g_table)};
+  asm volatile("lidt %0" : : "m"(pointer) : "memory");
+}
+
+}  // namespace hvkit::guest

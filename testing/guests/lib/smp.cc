@@ -1,0 +1,103 @@
+#include "testing/guests/lib/smp.h"
+
+#include <atomic>
+#include <cstring>
+
+#include "testing/guests/lib/apic.h"
+#include "testing/guests/lib/cpu.h"
+#include "testing/guests/lib/interrupts.h"
+#include "testing/guests/lib/layout.h"
+#include "testing/guests/lib/report.h"
+
+namespace hvkit::guest {
+namespace {
+
+constexpr uint8_t kWakeVector = 0xf0;
+// Half a minute or more on any processor: a bound for what should take no time, on a busy host.
+constexpr uint64_t kPatienceCycles = 60'000'000'000;
+
+// A mailbox of one processor. The writer of `function` is the first processor, which reads
+// `argument` no more; the processor itself clears it when it is done.
+struct Cpu {
+  std::atomic<bool> up;
+  uint32_t apic_id;
+  void* argument;
+  std::atomic<CpuFunction> function;
+};
+
+constinit Cpu g_cpus[MAX_CPUS] = {};
+
+template <typename Condition>
+void WaitUntil(Condition condition, const char* name) {
+  const uint64_t start = Rdtsc();
+  while (!condition()) {
+    if (Rdtsc() - start > kPatienceCycles) Fatal(name, "timed out");
+    Pause();
+  }
+}
+
+unsigned CountUp() {
+  unsigned count = 0;
+  for (const Cpu& cpu : g_cpus) count += cpu.up.load(std::memory_order_acquire) ? 1 : 0;
+  return count;
+}
+
+void MarkUp(unsigned index) {
+  g_cpus[index].apic_id = ApicId();
+  g_cpus[index].up.store(true, std::memory_order_release);
+}
+
+}  // namespace
+
+extern "C" {
+extern const uint8_t ap_trampoline[];
+extern const uint8_t ap_trampoline_end[];
+[[noreturn]] void GuestApStart(uint32_t index);
+}
+
+// Called by start.S on each processor but the first.
+void GuestApStart(uint32_t index) {
+  LoadInterruptTable();
+  EnableApic();
+  MarkUp(index);
+  Cpu& self = g_cpus[index];
+  while (true) {
+    if (const CpuFunction function = self.function.load(std::memory_order_acquire)) {
+      function(self.argument);
+      self.function.store(nullptr, std::memory_order_release);
+    } else {
+      WaitForInterrupt();
+    }
+  }
+}
+
+void StartCpus(unsigned count) {
+  if (count > MAX_CPUS) Fatal("processors", "more than the guest has room for");
+  EnableApic();
+  MarkUp(0);
+  if (count == 1) return;
+  std::memcpy(reinterpret_cast<void*>(uint64_t{AP_TRAMPOLINE}), ap_trampoline,
+              static_cast<size_t>(ap_trampoline_end - ap_trampoline));
+  StartOtherCpus(AP_TRAMPOLINE >> 12);
+  WaitUntil([count] { return CountUp() >= count; }, "all processors come up");
+}
+
+uint32_t ApicIdOf(unsigned cpu) { return g_cpus[cpu].apic_id; }
+
+void RunOn(unsigned cpu, CpuFunction function, void* argument) {
+  PostTo(cpu, function, argument);
+  WaitFor(cpu);
+}
+
+void PostTo(unsigned cpu, CpuFunction function, void* argument) {
+  g_cpus[cpu].argument = argument;
+  g_cpus[cpu].function.store(function, std::memory_order_release);
+  SendIpi(g_cpus[cpu].apic_id, kWakeVector);
+}
+
+void WaitFor(unsigned cpu) {
+  WaitUntil([cpu] { return g_cpus[cpu].function.load(std::memory_order_acquire) == nullptr; },
+            "a function on another processor ends");
+}
+
+}  // namespace hvkit::guest

@@ -1,0 +1,30 @@
+// More processors: starting them and running functions on them. Called on the first processor only.
+
+#ifndef HVKIT_TESTING_GUESTS_LIB_SMP_H_
+#define HVKIT_TESTING_GUESTS_LIB_SMP_H_
+
+#include <cstdint>
+
+namespace hvkit::guest {
+
+// Starts all other processors and waits until `count` of them, the first included, are up. Ends the
+// guest with a FAIL line if they do not come. Processors are numbered from 0 in the order in which
+// they came up.
+void StartCpus(unsigned count);
+
+// The APIC id of a processor that is up.
+[[nodiscard]] uint32_t ApicIdOf(unsigned cpu);
+
+using CpuFunction = void (*)(void* argument);
+
+// Runs `function` on another processor (in an idle loop with interrupts off; halted between
+// functions) and waits for its end.
+void RunOn(unsigned cpu, CpuFunction function, void* argument);
+
+// As RunOn, without the wait; WaitFor waits.
+void PostTo(unsigned cpu, CpuFunction function, void* argument);
+void WaitFor(unsigned cpu);
+
+}  // namespace hvkit::guest
+
+#endif  // HVKIT_TESTING_GUESTS_LIB_SMP_H_
