@@ -20,6 +20,7 @@ using ::testing::IsEmpty;
 
 std::vector<uint32_t> Numbers(const std::vector<CpuidEntry>& leaves) {
   std::vector<uint32_t> numbers;
+  numbers.reserve(leaves.size());
   for (const CpuidEntry& leaf : leaves) numbers.push_back(leaf.leaf);
   return numbers;
 }

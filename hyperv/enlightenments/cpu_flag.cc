@@ -188,7 +188,8 @@ absl::Status ApplyText(const EnlightenmentInfo& info, const Piece& piece, CpuSpe
     return Refuse(info.name, "=", Quoted(text), " has ", text.size(), " characters; write at most ",
                   info.max);
   }
-  if (!std::all_of(text.begin(), text.end(), [](char c) { return absl::ascii_isprint(c); })) {
+  if (!std::all_of(text.begin(), text.end(),
+                   [](char c) { return absl::ascii_isprint(static_cast<unsigned char>(c)); })) {
     return Refuse(info.name, "=", Quoted(text), " is not plain text; write printable ASCII");
   }
   spec.requested.Add(info.id);

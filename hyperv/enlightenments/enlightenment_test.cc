@@ -84,7 +84,7 @@ TEST(EnlightenmentTableTest, MsrRangesDoNotOverlapAcrossEnlightenments) {
   std::set<std::pair<uint32_t, uint32_t>> ranges;
   for (const EnlightenmentInfo& info : AllEnlightenments()) {
     for (const MsrRange& range : info.msrs) {
-      ranges.emplace(uint32_t(range.first), uint32_t(range.last));
+      ranges.emplace(static_cast<uint32_t>(range.first), static_cast<uint32_t>(range.last));
       EXPECT_LE(range.first, range.last) << info.name;
     }
   }
