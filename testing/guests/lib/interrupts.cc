@@ -1,6 +1,7 @@
 #include "testing/guests/lib/interrupts.h"
 
 #include "testing/guests/lib/apic.h"
+#include "testing/guests/lib/cpu.h"
 #include "testing/guests/lib/layout.h"
 #include "testing/guests/lib/report.h"
 #include "testing/guests/lib/text.h"
@@ -36,6 +37,8 @@ struct IrqAction {
 constexpr uint16_t kCodeSelector = 0x08;
 constexpr uint16_t kInterruptGate = 0x8e00;  // present, 64-bit, interrupts off
 constexpr unsigned kVectors = 256;
+
+constexpr uint16_t kPicMasks[] = {0x21, 0xa1};
 
 alignas(16) Gate g_table[kVectors];
 IrqAction g_actions[kVectors];
@@ -91,6 +94,8 @@ void SetIrqHandler(uint8_t vector, IrqHandler handler, Eoi eoi) {
 }
 
 void BuildInterruptTable() {
+  // Firmware leaves the PICs' interrupts at the vectors of exceptions.
+  for (const uint16_t port : kPicMasks) Out8(port, 0xff);
   for (unsigned vector = 0; vector < kVectors; ++vector) {
     const auto address = reinterpret_cast<uint64_t>(interrupt_stubs) + vector * INTERRUPT_STUB_SIZE;
     g_table[vector] = {.offset_low = static_cast<uint16_t>(address),

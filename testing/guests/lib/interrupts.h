@@ -21,7 +21,8 @@ enum class Eoi : uint8_t { kAfterHandler, kNone };
 // For all processors: call it before they can get the interrupt.
 void SetIrqHandler(uint8_t vector, IrqHandler handler, Eoi eoi = Eoi::kAfterHandler);
 
-// Fills the interrupt table; once, on the first processor, before anything faults.
+// Fills the interrupt table and masks the legacy PICs; once, on the first processor, before
+// anything faults.
 void BuildInterruptTable();
 // Makes this processor use the table.
 void LoadInterruptTable();

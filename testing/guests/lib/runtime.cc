@@ -39,4 +39,10 @@ int memcmp(const void* a, const void* b, size_t size) {
   return 0;
 }
 
+size_t strlen(const char* text) {
+  const volatile char* end = text;
+  while (*end != '\0') ++end;
+  return static_cast<size_t>(end - text);
+}
+
 }  // extern "C"
