@@ -1,11 +1,10 @@
 #include "vcpu/cpuid_merge.h"
 
-#include <linux/kvm.h>
-
 #include <algorithm>
 #include <bit>
 
 #include "absl/strings/str_cat.h"
+#include "kvm_ioctls/kvm_compat.h"
 #include "kvm_ioctls/status_macros.h"
 
 namespace hvkit::vcpu {

@@ -1,7 +1,5 @@
 #include "vcpu/cpuid_merge.h"
 
-#include <linux/kvm.h>
-
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -12,6 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "kvm_ioctls/fam.h"
+#include "kvm_ioctls/kvm_compat.h"
 #include "testing/status_matchers.h"
 
 namespace hvkit::vcpu {

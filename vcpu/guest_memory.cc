@@ -1,7 +1,6 @@
 #include "vcpu/guest_memory.h"
 
 #include <fcntl.h>
-#include <linux/kvm.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "hyperv/host/shared_bytes.h"
 #include "kvm_ioctls/errno.h"
+#include "kvm_ioctls/kvm_compat.h"
 #include "kvm_ioctls/status_macros.h"
 
 namespace hvkit::vcpu {

@@ -1,7 +1,5 @@
 #include "vcpu/kvm_runner.h"
 
-#include <linux/kvm.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <string>
@@ -9,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "kvm_ioctls/exit.h"
+#include "kvm_ioctls/kvm_compat.h"
 
 namespace hvkit::vcpu {
 namespace {

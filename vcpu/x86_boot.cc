@@ -1,13 +1,12 @@
 #include "vcpu/x86_boot.h"
 
-#include <linux/kvm.h>
-
 #include <array>
 #include <cstring>
 #include <optional>
 #include <span>
 
 #include "absl/strings/str_cat.h"
+#include "kvm_ioctls/kvm_compat.h"
 #include "kvm_ioctls/status_macros.h"
 
 namespace hvkit::vcpu {
