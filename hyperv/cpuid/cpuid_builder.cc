@@ -69,13 +69,14 @@ CpuidEntry RecommendationsEntry(const EnlightenmentSet& set, const CpuidFacts& f
   return entry;
 }
 
+// Shown only if its EAX is not zero.
 CpuidEntry NestedEntry(const EnlightenmentSet& set, const CpuidFacts& facts) {
   CpuidEntry entry = EntryOf(set, CpuidLeaf::kNestedFeatures);
   if (set.Has(Enlightenment::kEvmcs)) {
     entry.eax |= facts.evmcs_version_low | uint32_t{facts.evmcs_version_high}
                                                << tlfs::kEvmcsVersionHighShift;
   }
-  if (entry.eax != 0) entry.ebx = facts.nested_features_ebx;
+  entry.ebx = facts.nested_features_ebx;
   return entry;
 }
 

@@ -87,6 +87,13 @@ TEST(BuildCpuidTest, LeafTwoPacksTheVersion) {
   EXPECT_EQ(Build(set, 0x40000002), (CpuidEntry{0x40000002, 0x4F7C, 0x11223344, 5, 0x66778899}));
 }
 
+TEST(BuildCpuidTest, LeafTwoKeepsServiceNumberOutOfTheBranch) {
+  EnlightenmentSet set{kRelaxed};
+  set.version().service_branch = 1;
+  set.version().service_number = 0xFF000002;
+  EXPECT_EQ(Build(set, 0x40000002).edx, 0x01000002u);
+}
+
 TEST(BuildCpuidTest, LeafThreeAlwaysHasHypercallsAndDynamicPartitioning) {
   EXPECT_EQ(Build({kRelaxed}, 0x40000003), (CpuidEntry{0x40000003, 0x20, 0, 0, 0x8}));
 }
