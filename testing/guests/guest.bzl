@@ -15,7 +15,9 @@ _COPTS = [
     "-fno-pic",
     "-fcf-protection=none",
     "-mno-red-zone",
-    "-mgeneral-regs-only",
+    # As -mgeneral-regs-only, but clang then still accepts the long double in headers of the library.
+    "-mno-mmx",
+    "-mno-sse",
     "-march=x86-64",
     "-U_FORTIFY_SOURCE",
 ]
