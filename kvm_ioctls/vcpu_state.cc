@@ -1,5 +1,7 @@
 #include "kvm_ioctls/vcpu_state.h"
 
+#include <cstring>
+
 #include "absl/strings/str_cat.h"
 #include "kvm_ioctls/fam_ioctl.h"
 #include "kvm_ioctls/status_macros.h"
@@ -20,6 +22,14 @@ OneMsr MakeOneMsr(uint32_t index, uint64_t value) {
   msr.entry.index = index;
   msr.entry.data = value;
   return msr;
+}
+
+// Linux 6.1 succeeds without storing the count, so what it left zero is cut off.
+void TrimUnusedEntries(Cpuid& cpuid) {
+  constexpr kvm_cpuid_entry2 kUnused{};
+  while (!cpuid.empty() && std::memcmp(&cpuid.entries().back(), &kUnused, sizeof(kUnused)) == 0) {
+    cpuid.Resize(cpuid.size() - 1);
+  }
 }
 
 kvm_device_attr TscOffsetAttr(const uint64_t* value) {
@@ -111,7 +121,9 @@ absl::Status VcpuState::SetCpuid2(const Cpuid& cpuid) const {
 }
 
 absl::StatusOr<Cpuid> VcpuState::GetCpuid2() const {
-  return internal::GetCpuid(fd(), HVKIT_IOCTL_ID(KVM_GET_CPUID2));
+  HVKIT_ASSIGN_OR_RETURN(Cpuid cpuid, internal::GetCpuid(fd(), HVKIT_IOCTL_ID(KVM_GET_CPUID2)));
+  TrimUnusedEntries(cpuid);
+  return cpuid;
 }
 
 absl::Status VcpuState::GetMsrs(Msrs& msrs) const {

@@ -24,7 +24,7 @@ class VmIrq : public VmMemory {
   // KVM_SET_IRQCHIP: sets it.
   [[nodiscard]] absl::Status SetIrqchip(const kvm_irqchip& chip) const;
 
-  // KVM_CREATE_PIT2 (KVM_CAP_PIT2): an i8254 on IRQ 0. ENOENT: no irqchip; EEXIST: there is one.
+  // KVM_CREATE_PIT2 (KVM_CAP_PIT2): an i8254 on IRQ 0. EEXIST: there is one.
   [[nodiscard]] absl::Status CreatePit2(const kvm_pit_config& config) const;
   // KVM_GET_PIT2 (KVM_CAP_PIT_STATE2). ENXIO: no PIT.
   [[nodiscard]] absl::StatusOr<kvm_pit_state2> GetPit2() const;
