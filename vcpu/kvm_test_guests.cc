@@ -150,13 +150,19 @@ HVKIT_GUEST(StartSecondGuest, ".code32", R"(
 )");
 
 HVKIT_GUEST(LongModeGuest, ".code64", R"(
+    mov $0x18, %eax
+    mov %eax, %ds
+    mov %eax, %ss
+    lea 1f(%rip), %rax
+    push $0x10
+    push %rax
+    lretq
+1:
     mov %esi, %eax
     out %eax, $0x10
     mov %rsi, %rax
     shr $32, %rax
     out %eax, $0x10
-    push %rax
-    pop %rax
     mov %esp, %eax
     out %eax, $0x10
     mov $0xc0000080, %ecx
@@ -166,5 +172,5 @@ HVKIT_GUEST(LongModeGuest, ".code64", R"(
     mov %cs, %ax
     out %eax, $0x10
     out %al, $0xf4
-1:  jmp 1b
+2:  jmp 2b
 )");

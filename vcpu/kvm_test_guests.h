@@ -40,7 +40,8 @@ GuestCode JumpToNowhereGuest();  // to kMmioBase
 GuestCode CpuidGuest();          // logs EBX and ECX of leaf 1
 GuestCode StartSecondGuest();    // INIT and SIPI to all others, then waits for the flag
 // 64-bit long mode.
-GuestCode LongModeGuest();  // logs RSI (low, high), RSP, EFER and CS
+GuestCode
+LongModeGuest();  // reloads CS, DS and SS from the GDT; logs RSI (low, high), RSP, EFER and CS
 
 }  // namespace hvkit::vcpu
 

@@ -100,13 +100,6 @@ TEST_F(VcpuKvmTest, LongModeGetsItsRegistersAndTables) {
               ElementsAre(0x55667788u, 0x11223344u, Machine::kStackTop, 0x500u, 0x10u));
 }
 
-TEST_F(VcpuKvmTest, LongModeTablesNeedRam) {
-  EXPECT_THAT(WriteLongModeTables(machine().memory(), hyperv::Gpa(0xFA000)),
-              StatusIs(absl::StatusCode::kOutOfRange, HasSubstr("0xfa000")));
-  EXPECT_THAT(WriteLongModeTables(machine().memory(), hyperv::Gpa(0x80800)),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("0x80800")));
-}
-
 TEST_F(VcpuKvmTest, StringOutputArrivesElementByElement) {
   const std::array<std::byte, 5> text = {std::byte{'h'}, std::byte{'e'}, std::byte{'l'},
                                          std::byte{'l'}, std::byte{'o'}};

@@ -33,9 +33,8 @@ void VcpuThread::Kick() {
   kicked_.store(1, std::memory_order_seq_cst);
   kicked_.notify_one();
   runner_->Interrupt();
-  // Either this sees the thread's id, or the thread's first Run sees the interrupt.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  const pid_t tid = tid_.load(std::memory_order_seq_cst);
+  // Both sides change tid_: either this sees the thread's id, or its first Run sees the interrupt.
+  const pid_t tid = tid_.fetch_add(0, std::memory_order_seq_cst);
   if (tid != 0) SendKickSignal(tid);
 }
 
@@ -125,7 +124,7 @@ absl::Status VcpuThread::CheckCanWait() const {
 void* VcpuThread::ThreadMain(void* self) {
   VcpuThread& thread = *static_cast<VcpuThread*>(self);
   UnblockKickSignal();
-  thread.tid_.store(::gettid(), std::memory_order_seq_cst);
+  thread.tid_.exchange(::gettid(), std::memory_order_seq_cst);
   const absl::Status status = thread.Loop();
   thread.End(status);
   if (thread.on_end_) thread.on_end_(status);

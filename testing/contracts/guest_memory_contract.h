@@ -8,7 +8,7 @@
 //     such a thing
 // and instantiates the suite:
 //     INSTANTIATE_TYPED_TEST_SUITE_P(Mine, GuestMemoryContract, MyHarness);
-// Every test starts with a new harness. The suite has no KVM and no guest.
+// Every test starts with a new harness.
 #ifndef HVKIT_TESTING_CONTRACTS_GUEST_MEMORY_CONTRACT_H_
 #define HVKIT_TESTING_CONTRACTS_GUEST_MEMORY_CONTRACT_H_
 
@@ -16,7 +16,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <span>
 #include <thread>
@@ -101,13 +100,13 @@ TYPED_TEST_P(GuestMemoryContract, FirstByteBeyondRamFaults) {
 
 TYPED_TEST_P(GuestMemoryContract, RangeThatWrapsFaults) {
   auto out = this->Filled(16, 0);
-  const hyperv::Gpa near_top(std::numeric_limits<uint64_t>::max() - 7);
+  const hyperv::Gpa near_top(~uint64_t{7});
   EXPECT_EQ(this->memory().Read(near_top, out), hyperv::MemFault::kUnmapped);
   EXPECT_EQ(this->memory().Write(near_top, out), hyperv::MemFault::kUnmapped);
 }
 
 TYPED_TEST_P(GuestMemoryContract, EmptyRangeSucceedsAnywhere) {
-  const hyperv::Gpa top(std::numeric_limits<uint64_t>::max());
+  const hyperv::Gpa top(~uint64_t{0});
   EXPECT_EQ(this->memory().Read(top, {}), hyperv::MemFault::kNone);
   EXPECT_EQ(this->memory().Write(top, {}), hyperv::MemFault::kNone);
 }
@@ -130,12 +129,10 @@ TYPED_TEST_P(GuestMemoryContract, PinnedPageKnowsItsNumber) {
 }
 
 TYPED_TEST_P(GuestMemoryContract, PageWithoutRamDoesNotPin) {
-  EXPECT_FALSE(
-      this->memory().Pin(this->harness_.ram_end().Page(), hyperv::Access::kRead).has_value());
-  EXPECT_FALSE(
-      this->memory()
-          .Pin(hyperv::Gpa(std::numeric_limits<uint64_t>::max()).Page(), hyperv::Access::kRead)
-          .has_value());
+  for (const uint64_t address : {this->harness_.ram_end().value(), ~uint64_t{0}}) {
+    const hyperv::Gpn page = hyperv::Gpa(address).Page();
+    EXPECT_FALSE(this->memory().Pin(page, hyperv::Access::kRead).has_value());
+  }
 }
 
 TYPED_TEST_P(GuestMemoryContract, LastPageOfRamPins) {
