@@ -35,7 +35,9 @@ class RtcTest : public ::testing::Test {
     WritePort(0, index);
     WritePort(1, value);
   }
-  unsigned Get16(uint8_t index) { return Get(index) | Get(static_cast<uint8_t>(index + 1)) << 8u; }
+  unsigned Get16(uint8_t index) {
+    return unsigned{Get(index)} | unsigned{Get(static_cast<uint8_t>(index + 1))} << 8;
+  }
 
   Rtc::Time now_ = kLeapEvening;
   Rtc rtc_{[this] { return now_; }, CmosMemory{.below_4g = 3 * kGiB, .above_4g = 5 * kGiB}};
@@ -223,11 +225,11 @@ TEST_F(RtcTest, MemorySizesAreTold) {
   EXPECT_EQ(Get16(0x17), 0xffffu);  // saturated
   EXPECT_EQ(Get16(0x30), 0xffffu);
   EXPECT_EQ(Get16(0x34), (3 * kGiB - 16 * kMiB) >> 16);
-  EXPECT_EQ(Get16(0x5b) | Get(0x5d) << 16u, (5 * kGiB) >> 16);
+  EXPECT_EQ(Get16(0x5b) | unsigned{Get(0x5d)} << 16, (5 * kGiB) >> 16);
 }
 
 TEST(RtcMemoryTest, SmallMemoryDoesNotUnderflow) {
-  Rtc rtc([] { return kLeapEvening; }, CmosMemory{.below_4g = 512 * 1024});
+  Rtc rtc([] { return kLeapEvening; }, CmosMemory{.below_4g = kMiB / 2});
   std::array<std::byte, 1> high{};
   rtc.Write(0, std::array{std::byte{0x35}});
 
