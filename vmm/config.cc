@@ -330,10 +330,6 @@ absl::StatusOr<Config> ParseConfig(std::span<char* const> argv) {
     const absl::Status status = ApplyArgument(argument, config);
     if (!status.ok()) return OneLine(status);
   }
-  if (config.command == Command::kRun && config.kernel.empty()) {
-    return absl::InvalidArgumentError(
-        "--kernel: missing; name a kernel with --kernel=FILE, see --help");
-  }
   return config;
 }
 

@@ -1,0 +1,76 @@
+// The reference VMM's virtual machine: memory, platform, vCPUs and the kernel back end, wired
+// together and run.
+#ifndef HVKIT_VMM_VIRTUAL_MACHINE_H_
+#define HVKIT_VMM_VIRTUAL_MACHINE_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "kvm_ioctls/kvm.h"
+#include "kvm_ioctls/vm.h"
+#include "vcpu/guest_memory.h"
+#include "vcpu/hyperv_kvm/kernel_backend.h"
+#include "vcpu/kvm_runner.h"
+#include "vcpu/vcpu_thread.h"
+#include "vmm/config.h"
+#include "vmm/console.h"
+#include "vmm/ending.h"
+#include "vmm/events.h"
+#include "vmm/hyperv_setup.h"
+#include "vmm/inputs.h"
+#include "vmm/platform.h"
+#include "vmm/vcpu_exits.h"
+
+namespace hvkit::vmm {
+
+// Built, run once and destroyed by the main thread.
+class VirtualMachine {
+ public:
+  // `console` outlives the machine. Errors: what KVM refused, with numbers.
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<VirtualMachine>> Create(
+      const kvm::Kvm& kvm, const Config& config, const HypervSetup& hyperv, const BootPlan& plan,
+      Console& console);
+  ~VirtualMachine();
+  VirtualMachine(const VirtualMachine&) = delete;
+  VirtualMachine& operator=(const VirtualMachine&) = delete;
+
+  // Runs the guest until it ends, or SIGINT or SIGTERM comes (which the caller has blocked in all
+  // threads), feeding it the console's input meanwhile.
+  [[nodiscard]] Ending Run();
+
+  // How often each exit happened, on all vCPUs; after Run().
+  [[nodiscard]] ExitCounts CountExits() const;
+
+ private:
+  struct Cpu {
+    std::unique_ptr<VcpuExits> exits;
+    vcpu::KvmRunner* runner;  // the thread's
+    std::unique_ptr<vcpu::VcpuThread> thread;
+  };
+
+  VirtualMachine(kvm::Vm vm, Console& console) : vm_(std::move(vm)), console_(console) {}
+
+  absl::Status SetUpMemory(const Config& config, const BootPlan& plan);
+  absl::Status SetUpPlatform(const Config& config);
+  absl::Status SetUpCpus(const kvm::Kvm& kvm, const Config& config, const HypervSetup& hyperv,
+                         const EntryState& entry);
+  absl::StatusOr<Cpu> MakeCpu(uint32_t index, kvm::Vcpu vcpu);
+  absl::Status StartCpus();
+  absl::Status ServeConsoleUntilEnd();
+
+  kvm::Vm vm_;
+  Console& console_;
+  EndLatch latch_;
+  std::unique_ptr<vcpu::GuestMemory> memory_;
+  std::unique_ptr<Platform> platform_;
+  std::optional<vcpu::KernelBackend> backend_;  // nothing without Hyper-V
+  std::vector<Cpu> cpus_;
+};
+
+}  // namespace hvkit::vmm
+
+#endif  // HVKIT_VMM_VIRTUAL_MACHINE_H_
