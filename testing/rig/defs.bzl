@@ -99,7 +99,7 @@ def kvm_guest_test(
     Args:
       name: the test.
       guest: the label of the image, for --kernel.
-      vmm_args: more arguments for the VMM; $(location) of `data` is expanded.
+      vmm_args: more arguments for the VMM, without single quotes; $(location) of `data` is expanded.
       expect_status: the VMM's exit status; 1 is a guest's value 0 at the debug-exit port.
       expect_lines: whole lines of the guest's serial output (in any order).
       expect_stderr: texts in lines of the VMM's standard error.
@@ -119,7 +119,8 @@ def kvm_guest_test(
         name,
         "run_guest",
         ["--run-on-kvm=$(location %s)" % Label("//testing/rig:run_on_kvm"), "--l1={l1}"] + expectations +
-        rig_args + ["--", "$(location %s)" % Label("//vmm"), "--kernel=$(location %s)" % guest] + vmm_args,
+        rig_args + ["--", "$(location %s)" % Label("//vmm"), "--kernel=$(location %s)" % guest] +
+        ["'%s'" % arg for arg in vmm_args],
         data + [guest, Label("//vmm")],
         l1,
         tags,
