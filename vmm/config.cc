@@ -285,7 +285,7 @@ size_t EditDistance(std::string_view a, std::string_view b) {
 
 absl::Status UnknownFlag(std::string_view name) {
   static constexpr size_t kLongestGuess = 32;
-  static constexpr size_t kMaxDistance = 3;
+  static constexpr size_t kMaxDistance = 2;
   const auto distance = [&](const Flag& flag) { return EditDistance(name, flag.name); };
   const Flag* const nearest = std::ranges::min_element(kFlags, {}, distance);
   const bool near = name.size() <= kLongestGuess && distance(*nearest) <= kMaxDistance;
