@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -19,6 +20,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "kvm_ioctls/status_macros.h"
+#include "kvm_ioctls/unique_fd.h"
 #include "testing/rig/machine.h"
 #include "testing/rig/options.h"
 #include "testing/rig/payload.h"
@@ -29,7 +31,7 @@ namespace {
 
 constexpr int kBadUsage = 2;
 constexpr int kRigFailed = 125;
-constexpr int kAttempts = 2;
+constexpr int kInterrupted = 130;
 
 // A directory of our own, removed with its content.
 class ScratchDirectory {
@@ -73,35 +75,49 @@ void PrintLog(const char* name, const std::string& path) {
   std::fprintf(stderr, "rig: the end of %s:\n%s\n", name, log->c_str() + begin);
 }
 
+// Signals that end the rig become readable on a descriptor, so that the machine and the scratch
+// files go too. QEMU inherits the mask: only the launcher ends it.
+kvm::UniqueFd InterruptFd() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, number);
+  sigprocmask(SIG_BLOCK, &signals, nullptr);
+  return kvm::UniqueFd(signalfd(-1, &signals, SFD_CLOEXEC));
+}
+
+// A run of one program, with what all attempts share.
+struct Context {
+  const Options& options;
+  const ScratchDirectory& scratch;
+  int interrupt_fd;
+};
+
 // Boots and runs once. `repeatable` says whether a failed run left no trace with the caller.
-absl::StatusOr<int> RunOnce(const Options& options, const ScratchDirectory& scratch,
-                            bool& repeatable) {
-  const MachineFiles files = {scratch.File("initrd"), scratch.File("console.log"),
-                              scratch.File("qemu.log")};
-  HVKIT_ASSIGN_OR_RETURN(const Machine machine, Machine::Start(options, files));
-  Session session({machine.port(), machine.pidfd()}, options.boot_timeout, options.timeout);
+absl::StatusOr<int> RunOnce(const Context& context, bool& repeatable) {
+  const MachineFiles files = {context.scratch.File("initrd"), context.scratch.File("console.log"),
+                              context.scratch.File("qemu.log")};
+  HVKIT_ASSIGN_OR_RETURN(const Machine machine, Machine::Start(context.options, files));
+  Session session(
+      {.port = machine.port(), .pidfd = machine.pidfd(), .interrupt = context.interrupt_fd},
+      context.options.boot_timeout, context.options.timeout);
   absl::StatusOr<int> status = session.Run();
-  repeatable = !session.visible();
-  if (!status.ok()) {
+  // What init reports (FailedPrecondition) would be the same again.
+  repeatable = !session.visible() && !absl::IsFailedPrecondition(status.status()) &&
+               !absl::IsCancelled(status.status());
+  if (!status.ok() && !absl::IsCancelled(status.status())) {
     PrintLog("QEMU's output", files.qemu_log);
     PrintLog("the L1 console", files.console_log);
   }
   return status;
 }
 
-absl::StatusOr<int> RunWithRetry(const Options& options, const ScratchDirectory& scratch) {
-  absl::StatusOr<int> result = absl::InternalError("not run");
-  bool repeatable = true;
-  for (int attempt = 1; attempt <= kAttempts && repeatable; ++attempt) {
-    result = RunOnce(options, scratch, repeatable);
-    // What init reports (kFailed) would be the same again.
-    if (result.ok() || absl::IsFailedPrecondition(result.status())) break;
-    if (repeatable && attempt < kAttempts) {
-      std::fprintf(stderr, "rig: %s; trying once more\n",
-                   std::string(result.status().message()).c_str());
-    }
-  }
-  return result;
+absl::StatusOr<int> RunWithRetry(const Context& context) {
+  bool repeatable = false;
+  absl::StatusOr<int> result = RunOnce(context, repeatable);
+  if (result.ok() || !repeatable) return result;
+  std::fprintf(stderr, "rig: %s; trying once more\n",
+               std::string(result.status().message()).c_str());
+  return RunOnce(context, repeatable);
 }
 
 int Fail(int exit_status, const absl::Status& status) {
@@ -119,8 +135,10 @@ int Main(absl::Span<const char* const> args) {
   if (absl::Status status = WriteInitrd(*options, scratch.File("initrd")); !status.ok()) {
     return Fail(kBadUsage, status);
   }
-  const absl::StatusOr<int> result = RunWithRetry(*options, scratch);
-  return result.ok() ? *result : Fail(kRigFailed, result.status());
+  const kvm::UniqueFd interrupt = InterruptFd();
+  const absl::StatusOr<int> result = RunWithRetry({*options, scratch, interrupt.get()});
+  if (result.ok()) return *result;
+  return Fail(absl::IsCancelled(result.status()) ? kInterrupted : kRigFailed, result.status());
 }
 
 }  // namespace

@@ -29,14 +29,21 @@ std::string KernelCommandLine(const Options& options) {
                       kInitPath, options.cpus > 1 ? " tsc=reliable" : "");
 }
 
+void Redirect(int fd, const char* path, int flags) {
+  const int file = open(path, flags, 0600);
+  if (file < 0) _exit(127);
+  dup2(file, fd);
+  close(file);
+}
+
 // In the child: QEMU dies with the launcher, keeps only the port, and says what it has to say
 // (TCG's warnings about features it lacks) in a log.
 [[noreturn]] void ExecQemu(const std::vector<std::string>& args, const std::string& log,
                            pid_t launcher) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != launcher) _exit(127);
-  dup2(open("/dev/null", O_RDONLY), STDIN_FILENO);
-  dup2(open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDOUT_FILENO);
+  Redirect(STDIN_FILENO, "/dev/null", O_RDONLY);
+  Redirect(STDOUT_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC);
   dup2(STDOUT_FILENO, STDERR_FILENO);
   std::vector<char*> argv = {const_cast<char*>(kQemu)};
   for (const std::string& arg : args) argv.push_back(const_cast<char*>(arg.c_str()));

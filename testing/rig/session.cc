@@ -32,27 +32,23 @@ absl::StatusOr<int> Session::Run() {
 }
 
 absl::Status Session::Step() {
-  short in = 0;
-  short port = 0;
-  short machine = 0;
-  HVKIT_RETURN_IF_ERROR(WaitForEvent(in, port, machine));
-  if (in != 0) ReadInput();
-  if ((port & POLLOUT) != 0) SendInput();
-  if ((port & ~POLLOUT) != 0) HVKIT_RETURN_IF_ERROR(ReceiveFrames());
-  if (!exit_status_ && machine != 0 && (port & POLLIN) == 0) {
-    return absl::UnavailableError(started_ ? "the L1 machine ended before the program did"
-                                           : "the L1 machine ended while it booted");
-  }
+  HVKIT_ASSIGN_OR_RETURN(const Events events, WaitForEvent());
+  if (events.in != 0) ReadInput();
+  if ((events.port & POLLOUT) != 0) SendInput();
+  if ((events.port & ~POLLOUT) != 0) HVKIT_RETURN_IF_ERROR(ReceiveFrames());
+  // What the machine sent before its end is read first.
+  if (!exit_status_ && events.machine != 0 && (events.port & POLLIN) == 0) return MachineEnded();
   return absl::OkStatus();
 }
 
-// Waits until something can be done; reports what. Fails at the deadline.
-absl::Status Session::WaitForEvent(short& in, short& port, short& machine) {
+// Waits until something can be done. Fails at the deadline.
+absl::StatusOr<Session::Events> Session::WaitForEvent() {
   const bool wants_input = started_ && !input_ended_ && pending_input_.empty();
   const short port_events = pending_input_.empty() ? POLLIN : POLLIN | POLLOUT;
-  std::array<pollfd, 3> fds = {{{wants_input ? fds_.in : -1, POLLIN, 0},
+  std::array<pollfd, 4> fds = {{{wants_input ? fds_.in : -1, POLLIN, 0},
                                 {fds_.port, port_events, 0},
-                                {fds_.pidfd, POLLIN, 0}}};
+                                {fds_.pidfd, POLLIN, 0},
+                                {fds_.interrupt, POLLIN, 0}}};
   const int ready = poll(fds.data(), fds.size(), MillisecondsUntil(deadline_));
   if (ready < 0 && errno != EINTR) {
     return absl::InternalError(absl::StrCat("poll: ", std::strerror(errno)));
@@ -63,17 +59,20 @@ absl::Status Session::WaitForEvent(short& in, short& port, short& machine) {
             ? absl::StrCat("the program did not end within ", run_timeout_.count(), " s")
             : absl::StrCat("the L1 machine did not boot within ", boot_timeout_.count(), " s"));
   }
-  in = fds[0].revents;
-  port = fds[1].revents;
-  machine = fds[2].revents;
-  return absl::OkStatus();
+  if (fds[3].revents != 0) return absl::CancelledError("interrupted");
+  return Events{fds[0].revents, fds[1].revents, fds[2].revents};
+}
+
+absl::Status Session::MachineEnded() const {
+  return absl::UnavailableError(started_ ? "the L1 machine ended before the program did"
+                                         : "the L1 machine ended while it booted");
 }
 
 absl::Status Session::ReceiveFrames() {
   std::array<char, kChunk> chunk;
   const ssize_t size = read(fds_.port, chunk.data(), chunk.size());
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return absl::OkStatus();
-  if (size <= 0) return absl::UnavailableError("the L1 machine closed the port");
+  if (size <= 0) return MachineEnded();
   frames_.Append({chunk.data(), static_cast<size_t>(size)});
   while (const std::optional<Frame> frame = frames_.Next()) HVKIT_RETURN_IF_ERROR(Handle(*frame));
   if (frames_.corrupt()) return absl::DataLossError("the L1 machine sent bytes that are no frame");

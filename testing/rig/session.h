@@ -17,9 +17,10 @@ namespace hvkit::testing::rig {
 
 // The descriptors that a session works on; it owns none of them.
 struct SessionFds {
-  int port;    // non-blocking stream socket to init
-  int pidfd;   // readable when the machine has ended
-  int in = 0;  // the caller's standard streams
+  int port;            // non-blocking stream socket to init
+  int pidfd;           // readable when the machine has ended
+  int interrupt = -1;  // readable when the user wants an end
+  int in = 0;          // the caller's standard streams
   int out = 1;
   int err = 2;
 };
@@ -31,7 +32,9 @@ class Session {
           std::chrono::seconds run_timeout)
       : fds_(fds), boot_timeout_(boot_timeout), run_timeout_(run_timeout) {}
 
-  // Serves the run to its end and returns the program's exit status, or why there is none.
+  // Serves the run to its end and returns the program's exit status, or why there is none:
+  // Cancelled after an interrupt, FailedPrecondition if the program cannot be started; the others
+  // may go away in a second run.
   [[nodiscard]] absl::StatusOr<int> Run();
 
   // True once a byte went to the caller's output or came from its input: the run then cannot be
@@ -41,11 +44,19 @@ class Session {
  private:
   using Clock = std::chrono::steady_clock;
 
+  // What WaitForEvent found: poll(2)'s revents.
+  struct Events {
+    short in = 0;
+    short port = 0;
+    short machine = 0;
+  };
+
   [[nodiscard]] absl::Status Step();
-  [[nodiscard]] absl::Status WaitForEvent(short& in, short& port, short& machine);
+  [[nodiscard]] absl::StatusOr<Events> WaitForEvent();
   [[nodiscard]] absl::Status ReceiveFrames();
   [[nodiscard]] absl::Status Handle(const Frame& frame);
   [[nodiscard]] absl::Status Print(int fd, const std::string& bytes);
+  [[nodiscard]] absl::Status MachineEnded() const;
   [[nodiscard]] absl::Status WriteResult(const std::string& bytes);
   void ReadInput();
   void SendInput();

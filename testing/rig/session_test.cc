@@ -22,15 +22,23 @@ class SessionTest : public ::testing::Test {
  protected:
   void SetUp() override {
     ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, port_.data()), 0);
-    for (auto* pipe_fds : {&machine_, &in_, &out_, &err_}) ASSERT_EQ(pipe(pipe_fds->data()), 0);
+    for (auto* pipe_fds : {&machine_, &interrupt_, &in_, &out_, &err_})
+      ASSERT_EQ(pipe(pipe_fds->data()), 0);
   }
   void TearDown() override {
-    for (const auto& fds : {port_, machine_, in_, out_, err_}) {
+    for (const auto& fds : {port_, machine_, interrupt_, in_, out_, err_}) {
       for (const int fd : fds) close(fd);
     }
   }
 
-  SessionFds Fds() const { return {port_[0], machine_[0], in_[0], out_[1], err_[1]}; }
+  SessionFds Fds() const {
+    return {.port = port_[0],
+            .pidfd = machine_[0],
+            .interrupt = interrupt_[0],
+            .in = in_[0],
+            .out = out_[1],
+            .err = err_[1]};
+  }
   void FromMachine(FrameType type, const std::string& payload) {
     const std::string frame = EncodeFrame(type, payload);
     ASSERT_EQ(write(port_[1], frame.data(), frame.size()), static_cast<ssize_t>(frame.size()));
@@ -43,7 +51,7 @@ class SessionTest : public ::testing::Test {
     return {text.data(), static_cast<size_t>(std::max<ssize_t>(size, 0))};
   }
 
-  std::array<int, 2> port_{}, machine_{}, in_{}, out_{}, err_{};
+  std::array<int, 2> port_{}, machine_{}, interrupt_{}, in_{}, out_{}, err_{};
 };
 
 constexpr std::chrono::seconds kLong{100};
@@ -103,6 +111,19 @@ TEST_F(SessionTest, ProgramThatTakesTooLongExceedsItsDeadline) {
   Session session(Fds(), kLong, std::chrono::seconds(0));
   EXPECT_THAT(session.Run(),
               StatusIs(absl::StatusCode::kDeadlineExceeded, HasSubstr("did not end")));
+}
+
+TEST_F(SessionTest, PortThatClosesIsTheEndOfTheMachine) {
+  ASSERT_EQ(shutdown(port_[1], SHUT_WR), 0);
+  Session session(Fds(), kLong, kLong);
+  EXPECT_THAT(session.Run(),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("while it booted")));
+}
+
+TEST_F(SessionTest, InterruptCancels) {
+  ASSERT_EQ(write(interrupt_[1], "x", 1), 1);
+  Session session(Fds(), kLong, kLong);
+  EXPECT_THAT(session.Run(), StatusIs(absl::StatusCode::kCancelled, HasSubstr("interrupted")));
 }
 
 TEST_F(SessionTest, FailureOfInitGivesItsReason) {
