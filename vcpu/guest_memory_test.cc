@@ -11,6 +11,8 @@
 #include "absl/status/statusor.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "hyperv/host/guest_memory.h"
+#include "hyperv/host/ids.h"
 #include "testing/contracts/guest_memory_contract.h"
 #include "testing/status_matchers.h"
 

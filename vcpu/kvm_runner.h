@@ -50,8 +50,9 @@ class KvmRunner final : public Runner {
   void AcknowledgeInterrupt() override;
   [[nodiscard]] RunOutcome OnKicked() override;
   // KVM_RUN with immediate_exit: KVM retires the instruction of the last exit and returns. A
-  // handler calls it before it reads or changes registers. Further exits that belong to the same
-  // instruction are dispatched.
+  // handler calls it, after it has given its answer, before it reads or changes registers. Further
+  // exits of the same instruction are dispatched; a kick that came before or meanwhile stays
+  // pending.
   [[nodiscard]] absl::Status CompletePendingExit() override;
   [[nodiscard]] absl::Status TakeError() override;
 

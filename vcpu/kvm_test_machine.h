@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "devices/io_bus.h"
+#include "hyperv/host/ids.h"
 #include "kvm_ioctls/kvm.h"
 #include "kvm_ioctls/vm.h"
 #include "vcpu/exit_handlers.h"

@@ -14,6 +14,7 @@
 #include "absl/synchronization/notification.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "hyperv/host/ids.h"
 #include "kvm_ioctls/kvm.h"
 #include "kvm_ioctls/kvm_compat.h"
 #include "kvm_ioctls/vcpu.h"

@@ -5,6 +5,8 @@
 #include <optional>
 
 #include "gtest/gtest.h"
+#include "hyperv/host/guest_memory.h"
+#include "hyperv/host/ids.h"
 #include "testing/contracts/guest_memory_contract.h"
 
 namespace hvkit::testing {
