@@ -1,0 +1,138 @@
+#include "vcpu/hyperv_kvm/user_ability.h"
+
+#include <array>
+#include <fstream>
+#include <string>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "hyperv/enlightenments/enlightenment.h"
+#include "kvm_ioctls/cap.h"
+#include "kvm_ioctls/kvm_compat.h"
+
+namespace hvkit::vcpu {
+namespace {
+
+using hyperv::Enlightenment;
+
+constexpr char kSmtControlPath[] = "/sys/devices/system/cpu/smt/control";
+
+// A part of the back end that everything is built on, or one enlightenment.
+struct Need {
+  uint32_t cap;
+  const char* purpose;
+};
+constexpr Need kBaseNeeds[] = {
+    {KVM_CAP_X86_USER_SPACE_MSR, "to serve MSRs in user space"},
+    {KVM_CAP_X86_MSR_FILTER, "to intercept the synthetic MSRs"},
+    {KVM_CAP_IRQCHIP, "for local APICs in the kernel"},
+    {KVM_CAP_IMMEDIATE_EXIT, "to make a VP leave the guest"},
+};
+struct EnlightenmentNeed {
+  Enlightenment enlightenment;
+  Need need;
+};
+constexpr Need kTscFrequency = {KVM_CAP_GET_TSC_KHZ, "to know the guest's TSC frequency"};
+constexpr Need kTscOffset = {KVM_CAP_VCPU_ATTRIBUTES, "to know the guest's TSC offset"};
+constexpr Need kInterrupts = {KVM_CAP_SIGNAL_MSI, "to send interrupts"};
+constexpr EnlightenmentNeed kNeeds[] = {
+    {Enlightenment::kTime, kTscFrequency},        {Enlightenment::kTime, kTscOffset},
+    {Enlightenment::kFrequencies, kTscFrequency}, {Enlightenment::kSynic, kInterrupts},
+    {Enlightenment::kVapic, kInterrupts},
+};
+
+// What no capability of KVM's brings.
+struct Absence {
+  Enlightenment enlightenment;
+  const char* reason;
+};
+constexpr char kNoDispatcher[] = "the user back end does not dispatch hypercalls yet";
+constexpr char kNestedInKvm[] =
+    "it is part of KVM's emulation of VMX and SVM, which user space cannot extend";
+constexpr Absence kAbsences[] = {
+    {Enlightenment::kSpinlocks, kNoDispatcher},
+    {Enlightenment::kTlbFlush, kNoDispatcher},
+    {Enlightenment::kTlbFlushExt, kNoDispatcher},
+    {Enlightenment::kIpi, kNoDispatcher},
+    {Enlightenment::kXmmInput, kNoDispatcher},
+    {Enlightenment::kXmmOutput, kNoDispatcher},
+    {Enlightenment::kExtHypercalls, kNoDispatcher},
+    {Enlightenment::kStartVp, kNoDispatcher},
+    {Enlightenment::kVpRegisters, kNoDispatcher},
+    {Enlightenment::kSyndbg, "hvkit has no transport for the debugger's bytes yet"},
+    {Enlightenment::kEvmcs, kNestedInKvm},
+    {Enlightenment::kTlbFlushDirect, kNestedInKvm},
+    {Enlightenment::kEmsrBitmap, kNestedInKvm},
+    {Enlightenment::kReenlightenment,
+     "user space cannot trap RDTSC, so it cannot emulate the old TSC frequency after a migration"},
+    {Enlightenment::kGuestIdle,
+     "KVM wakes an idle virtual processor only for interrupts that its RFLAGS let through"},
+};
+
+std::string Lack(const KernelFacts& facts, const Need& need) {
+  if (facts.Capability(need.cap) != 0) return "";
+  return absl::StrCat(kvm::CapName(need.cap), ", ", need.purpose, ", is 0 on this machine");
+}
+
+// Why there is no user back end at all here; empty if there is.
+std::string BaseLack(const KernelFacts& facts) {
+  for (const Need& need : kBaseNeeds) {
+    if (std::string lack = Lack(facts, need); !lack.empty()) return lack;
+  }
+  return "";
+}
+
+std::string CoreSharingLack(CoreSharing core_sharing) {
+  switch (core_sharing) {
+    case CoreSharing::kImpossible:
+      return "";
+    case CoreSharing::kPossible:
+      return absl::StrCat("this machine's cores have several threads each (", kSmtControlPath, ")");
+    case CoreSharing::kUnknown:
+      break;
+  }
+  return absl::StrCat("the kernel does not say in ", kSmtControlPath,
+                      " whether cores have several threads");
+}
+
+// Why `e` cannot be had where the base can; empty if it can.
+std::string Reason(Enlightenment e, const KernelFacts& facts, CoreSharing core_sharing) {
+  if (e == Enlightenment::kNoNonarchCoresharing) return CoreSharingLack(core_sharing);
+  for (const Absence& absence : kAbsences) {
+    if (absence.enlightenment == e) return absence.reason;
+  }
+  for (const EnlightenmentNeed& row : kNeeds) {
+    if (row.enlightenment != e) continue;
+    if (std::string lack = Lack(facts, row.need); !lack.empty()) return lack;
+  }
+  return "";
+}
+
+}  // namespace
+
+// The kernel's own rule for "impossible", cpu_smt_possible().
+CoreSharing ParseSmtControl(absl::string_view control) {
+  control = absl::StripAsciiWhitespace(control);
+  if (control == "forceoff" || control == "notsupported") return CoreSharing::kImpossible;
+  if (control == "on" || control == "off") return CoreSharing::kPossible;
+  return CoreSharing::kUnknown;
+}
+
+CoreSharing QueryCoreSharing() {
+  std::ifstream file(kSmtControlPath);
+  std::string control;
+  if (!std::getline(file, control)) return CoreSharing::kUnknown;
+  return ParseSmtControl(control);
+}
+
+hyperv::Ability UserAbility(const KernelFacts& facts, CoreSharing core_sharing) {
+  const std::string base_lack = BaseLack(facts);
+  hyperv::Ability ability;
+  for (const hyperv::EnlightenmentInfo& info : hyperv::AllEnlightenments()) {
+    std::string& reason = ability.reasons[hyperv::Index(info.id)];
+    reason = base_lack.empty() ? Reason(info.id, facts, core_sharing) : base_lack;
+  }
+  return ability;
+}
+
+}  // namespace hvkit::vcpu

@@ -1,0 +1,35 @@
+// What the user back end can give a guest on this machine, enlightenment by enlightenment, with the
+// reason for each that it cannot. Sources: the KVM_CAP_* that each part of the back end is built on
+// (the kernel's KVM API documentation); the kernel's admin-guide/hw-vuln and
+// Documentation/ABI/testing/sysfs-devices-system-cpu for simultaneous multithreading.
+//
+// KVM's own Hyper-V emulation is not looked at: this back end is the same with and without it.
+#ifndef HVKIT_VCPU_HYPERV_KVM_USER_ABILITY_H_
+#define HVKIT_VCPU_HYPERV_KVM_USER_ABILITY_H_
+
+#include <cstdint>
+
+#include "absl/strings/string_view.h"
+#include "hyperv/enlightenments/resolve.h"
+#include "vcpu/hyperv_kvm/kernel_ability.h"
+
+namespace hvkit::vcpu {
+
+// Whether two virtual processors can come to share a physical core.
+enum class CoreSharing : uint8_t {
+  kPossible,
+  kImpossible,  // the processor has one thread per core, or the others are off until reboot
+  kUnknown,     // the kernel does not say
+};
+
+// From the text of /sys/devices/system/cpu/smt/control.
+[[nodiscard]] CoreSharing ParseSmtControl(absl::string_view control);
+// Reads that file.
+[[nodiscard]] CoreSharing QueryCoreSharing();
+
+// The judgement alone, so that it is tested without KVM. Pure: thread-safe.
+[[nodiscard]] hyperv::Ability UserAbility(const KernelFacts& facts, CoreSharing core_sharing);
+
+}  // namespace hvkit::vcpu
+
+#endif  // HVKIT_VCPU_HYPERV_KVM_USER_ABILITY_H_

@@ -1,0 +1,103 @@
+#include "vcpu/hyperv_kvm/user_ability.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "kvm_ioctls/kvm_compat.h"
+
+namespace hvkit::vcpu {
+namespace {
+
+using hyperv::Enlightenment;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+KernelFacts WithoutHyperv() {
+  KernelFacts facts;
+  for (uint32_t cap :
+       {KVM_CAP_X86_USER_SPACE_MSR, KVM_CAP_X86_MSR_FILTER, KVM_CAP_IRQCHIP, KVM_CAP_IMMEDIATE_EXIT,
+        KVM_CAP_SIGNAL_MSI, KVM_CAP_GET_TSC_KHZ, KVM_CAP_VCPU_ATTRIBUTES}) {
+    facts.capabilities[cap] = 1;
+  }
+  return facts;
+}
+
+hyperv::Ability AbilityWithout(uint32_t cap) {
+  KernelFacts facts = WithoutHyperv();
+  facts.capabilities[cap] = 0;
+  return UserAbility(facts, CoreSharing::kImpossible);
+}
+
+TEST(UserAbilityTest, KernelWithoutHypervIsEnough) {
+  const hyperv::Ability ability = UserAbility(WithoutHyperv(), CoreSharing::kImpossible);
+  for (Enlightenment e :
+       {Enlightenment::kRelaxed, Enlightenment::kVapic, Enlightenment::kVpIndex,
+        Enlightenment::kRuntime, Enlightenment::kCrash, Enlightenment::kTime, Enlightenment::kSynic,
+        Enlightenment::kStimer, Enlightenment::kStimerDirect, Enlightenment::kReset,
+        Enlightenment::kFrequencies, Enlightenment::kAvic, Enlightenment::kTscInvariant,
+        Enlightenment::kSintPolling, Enlightenment::kHypercallLock,
+        Enlightenment::kNoNonarchCoresharing, Enlightenment::kEnforceCpuid,
+        Enlightenment::kPassthrough}) {
+    EXPECT_THAT(ability.reason(e), IsEmpty()) << hyperv::Name(e);
+  }
+}
+
+TEST(UserAbilityTest, MissingBaseCapabilityLeavesNothing) {
+  for (uint32_t cap : {KVM_CAP_X86_USER_SPACE_MSR, KVM_CAP_X86_MSR_FILTER, KVM_CAP_IRQCHIP,
+                       KVM_CAP_IMMEDIATE_EXIT}) {
+    const hyperv::Ability ability = AbilityWithout(cap);
+    for (const hyperv::EnlightenmentInfo& info : hyperv::AllEnlightenments()) {
+      EXPECT_THAT(ability.reason(info.id), HasSubstr("is 0 on this machine")) << info.name;
+    }
+  }
+}
+
+TEST(UserAbilityTest, InterruptsNeedSignalMsi) {
+  const hyperv::Ability ability = AbilityWithout(KVM_CAP_SIGNAL_MSI);
+  EXPECT_THAT(ability.reason(Enlightenment::kSynic), HasSubstr("KVM_CAP_SIGNAL_MSI"));
+  EXPECT_THAT(ability.reason(Enlightenment::kVapic), HasSubstr("KVM_CAP_SIGNAL_MSI"));
+  EXPECT_THAT(ability.reason(Enlightenment::kTime), IsEmpty());
+}
+
+TEST(UserAbilityTest, TimeNeedsFrequencyAndOffsetOfTheTsc) {
+  EXPECT_THAT(AbilityWithout(KVM_CAP_GET_TSC_KHZ).reason(Enlightenment::kTime),
+              HasSubstr("KVM_CAP_GET_TSC_KHZ"));
+  EXPECT_THAT(AbilityWithout(KVM_CAP_VCPU_ATTRIBUTES).reason(Enlightenment::kTime),
+              HasSubstr("KVM_CAP_VCPU_ATTRIBUTES"));
+}
+
+TEST(UserAbilityTest, CallsWaitForTheDispatcher) {
+  const hyperv::Ability ability = UserAbility(WithoutHyperv(), CoreSharing::kImpossible);
+  for (Enlightenment e : {Enlightenment::kSpinlocks, Enlightenment::kTlbFlush, Enlightenment::kIpi,
+                          Enlightenment::kXmmInput, Enlightenment::kExtHypercalls}) {
+    EXPECT_THAT(ability.reason(e), HasSubstr("hypercalls")) << hyperv::Name(e);
+  }
+}
+
+TEST(UserAbilityTest, WhatOnlyKvmCouldDoIsRefusedWithItsReason) {
+  const hyperv::Ability ability = UserAbility(WithoutHyperv(), CoreSharing::kImpossible);
+  EXPECT_THAT(ability.reason(Enlightenment::kEvmcs), HasSubstr("VMX"));
+  EXPECT_THAT(ability.reason(Enlightenment::kTlbFlushDirect), HasSubstr("VMX"));
+  EXPECT_THAT(ability.reason(Enlightenment::kEmsrBitmap), HasSubstr("VMX"));
+  EXPECT_THAT(ability.reason(Enlightenment::kReenlightenment), HasSubstr("RDTSC"));
+  EXPECT_THAT(ability.reason(Enlightenment::kGuestIdle), HasSubstr("RFLAGS"));
+}
+
+TEST(UserAbilityTest, CoresharingIsPromisedOnlyWhereItIsImpossible) {
+  for (CoreSharing sharing : {CoreSharing::kPossible, CoreSharing::kUnknown}) {
+    EXPECT_THAT(UserAbility(WithoutHyperv(), sharing).reason(Enlightenment::kNoNonarchCoresharing),
+                HasSubstr("smt/control"));
+  }
+}
+
+TEST(SmtControlTest, EachWordOfTheKernels) {
+  EXPECT_EQ(ParseSmtControl("on\n"), CoreSharing::kPossible);
+  EXPECT_EQ(ParseSmtControl("off"), CoreSharing::kPossible);
+  EXPECT_EQ(ParseSmtControl("forceoff"), CoreSharing::kImpossible);
+  EXPECT_EQ(ParseSmtControl("notsupported\n"), CoreSharing::kImpossible);
+  EXPECT_EQ(ParseSmtControl("notimplemented"), CoreSharing::kUnknown);
+  EXPECT_EQ(ParseSmtControl(""), CoreSharing::kUnknown);
+}
+
+}  // namespace
+}  // namespace hvkit::vcpu
