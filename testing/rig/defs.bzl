@@ -28,7 +28,11 @@ def _kvm_test(name, script, script_args, data, l1, tags, **kwargs):
             **kwargs
         )
     if len(l1) > 1:
-        native.test_suite(name = name, tests = [":" + test for test in names.values()])
+        native.test_suite(
+            name = name,
+            tags = ["nosan"],
+            tests = [":" + test for test in names.values()],
+        )
 
 def kvm_cc_test(
         name,
