@@ -1,7 +1,5 @@
 // KVM's Hyper-V emulation through this package, on real KVM: SynIC, hypercalls, debugger, crash and
 // reset, eventfds, SINT routes.
-#include <algorithm>
-#include <array>
 
 #include "kvm_ioctls/kvm_test_machine.h"
 #include "kvm_ioctls/vcpu_hyperv.h"

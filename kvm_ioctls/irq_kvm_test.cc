@@ -1,5 +1,4 @@
 // Interrupts and events of a VM, on real KVM.
-#include <string>
 
 #include "kvm_ioctls/kvm_test_machine.h"
 

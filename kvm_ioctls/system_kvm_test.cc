@@ -10,7 +10,6 @@ namespace hvkit::kvm {
 namespace {
 
 using ::hvkit::testing::StatusIs;
-using ::testing::HasSubstr;
 
 const kvm_cpuid_entry2* FindLeaf(const Cpuid& cpuid, uint32_t function) {
   const auto entries = cpuid.entries();
