@@ -1,12 +1,12 @@
 #include "vmm/cpu_setup.h"
 
 #include <asm/kvm_para.h>
-#include <linux/kvm.h>
 
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "kvm_ioctls/kvm_compat.h"
 #include "kvm_ioctls/status_macros.h"
 #include "vcpu/x86_boot.h"
 

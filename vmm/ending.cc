@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "devices/debug_exit.h"
 #include "vmm/exit_status.h"
 
 namespace hvkit::vmm {
@@ -27,7 +28,7 @@ struct Reporter {
     return {ToInt(ExitStatus::kSuccess), absl::StrCat("the guest reset itself (", ending.how, ")")};
   }
   EndReport operator()(const DebugExited& ending) const {
-    const int status = DebugExitStatus(ending.value);
+    const int status = devices::DebugExitStatus(ending.value);
     events.ReportDebugExit(ending.value, status);
     return {status, absl::StrFormat("the guest wrote %#x to the debug-exit port", ending.value)};
   }

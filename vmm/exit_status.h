@@ -19,10 +19,6 @@ enum class ExitStatus : int {
 
 constexpr int ToInt(ExitStatus status) { return static_cast<int>(status); }
 
-// The status after a guest's write of `value` to the debug-exit port, as QEMU's isa-debug-exit.
-// The kernel keeps the low eight bits of it.
-constexpr int DebugExitStatus(uint32_t value) { return static_cast<int>((value << 1) | 1); }
-
 inline ExitStatus ExitStatusFor(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kOk:

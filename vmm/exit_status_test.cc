@@ -22,10 +22,5 @@ TEST(ExitStatusTest, AnythingElseIsFive) {
 
 TEST(ExitStatusTest, OkIsZero) { EXPECT_EQ(ToInt(ExitStatusFor(absl::OkStatus())), 0); }
 
-TEST(ExitStatusTest, DebugExitIsOddTwiceTheValue) {
-  EXPECT_EQ(DebugExitStatus(0), 1);
-  EXPECT_EQ(DebugExitStatus(0x10), 0x21);
-}
-
 }  // namespace
 }  // namespace hvkit::vmm

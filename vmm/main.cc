@@ -1,4 +1,5 @@
 // The reference VMM. `vmm --help` lists the flags; vmm/exit_status.h the exit statuses.
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <memory>
@@ -27,6 +28,14 @@ namespace hvkit::vmm {
 namespace {
 
 void Say(const std::string& line) { std::fprintf(stderr, "vmm: %s\n", line.c_str()); }
+
+// An error is one line, whatever bytes a file's name has.
+int Refuse(const absl::Status& error) {
+  std::string line(error.message());
+  std::ranges::replace_if(line, [](char c) { return static_cast<unsigned char>(c) < ' '; }, '?');
+  Say(line);
+  return ToInt(ExitStatusFor(error));
+}
 
 int Print(const std::string& text) {
   const bool written =
@@ -94,19 +103,14 @@ int RunCommand(const Config& config) {
   }
   BlockSignals();
   const absl::StatusOr<EndReport> report = RunGuest(config);
-  if (!report.ok()) {
-    Say(std::string(report.status().message()));
-    return ToInt(ExitStatusFor(report.status()));
-  }
+  if (!report.ok()) return Refuse(report.status());
   Say(report->line);
   return report->status;
 }
 
 int Main(std::span<char* const> arguments) {
   const absl::StatusOr<Config> config = ParseConfig(arguments);
-  if (config.ok()) return RunCommand(*config);
-  Say(std::string(config.status().message()));
-  return ToInt(ExitStatusFor(config.status()));
+  return config.ok() ? RunCommand(*config) : Refuse(config.status());
 }
 
 }  // namespace

@@ -1,12 +1,11 @@
 #include "vmm/platform.h"
 
-#include <linux/kvm.h>
-
 #include <algorithm>
 #include <chrono>
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "kvm_ioctls/kvm_compat.h"
 #include "kvm_ioctls/status_macros.h"
 
 namespace hvkit::vmm {

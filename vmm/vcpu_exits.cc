@@ -1,12 +1,11 @@
 #include "vmm/vcpu_exits.h"
 
-#include <linux/kvm.h>
-
 #include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
+#include "kvm_ioctls/kvm_compat.h"
 
 namespace hvkit::vmm {
 namespace {

@@ -1,6 +1,5 @@
 #include "vmm/virtual_machine.h"
 
-#include <linux/kvm.h>
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "kvm_ioctls/kvm_compat.h"
 #include "kvm_ioctls/status_macros.h"
 #include "vcpu/x86_boot.h"
 #include "vmm/cpu_setup.h"

@@ -62,10 +62,10 @@ class VirtualMachine {
   absl::Status StartCpus();
   absl::Status ServeConsoleUntilEnd();
 
+  std::unique_ptr<vcpu::GuestMemory> memory_;  // outlives the VM that maps it
   kvm::Vm vm_;
   Console& console_;
   EndLatch latch_;
-  std::unique_ptr<vcpu::GuestMemory> memory_;
   std::unique_ptr<Platform> platform_;
   std::optional<vcpu::KernelBackend> backend_;  // nothing without Hyper-V
   std::vector<Cpu> cpus_;

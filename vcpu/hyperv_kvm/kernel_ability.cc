@@ -1,7 +1,5 @@
 #include "vcpu/hyperv_kvm/kernel_ability.h"
 
-#include <linux/kvm.h>
-
 #include <string>
 #include <utility>
 

@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <linux/kvm.h>
 
 #include "hyperv/tlfs/cpuid.h"
 #include "kvm_ioctls/kvm_compat.h"

@@ -1,7 +1,5 @@
 #include "vcpu/hyperv_kvm/kernel_backend.h"
 
-#include <linux/kvm.h>
-
 #include <utility>
 
 #include "hyperv/tlfs/cpuid.h"
