@@ -23,7 +23,7 @@ namespace hvkit::kvm {
 // CPUID shows.
 [[nodiscard]] absl::Status SetHypervEnforceCpuid(const Vcpu& vcpu, bool enforce);
 // KVM_ENABLE_CAP(KVM_CAP_HYPERV_ENLIGHTENED_VMCS): for nested hypervisors; the lowest and highest
-// version in one word. EINVAL: not on VMX. ENOTTY: not by this kernel's module.
+// version in one word. ENOTTY: not on VMX.
 [[nodiscard]] absl::StatusOr<uint16_t> EnableHypervEnlightenedVmcs(const Vcpu& vcpu);
 // KVM_ENABLE_CAP(KVM_CAP_HYPERV_DIRECT_TLBFLUSH): a nested hypervisor's guests may flush without
 // exits to it. VMX and SVM under Hyper-V only: ENOTTY elsewhere.

@@ -62,7 +62,8 @@ class Vm : public VmIrq {
   [[nodiscard]] absl::Status SetClock(const kvm_clock_data& clock) const;
   // KVM_GET_TSC_KHZ on the VM (KVM_CAP_VM_TSC_CONTROL, Linux 5.18): what new vCPUs get.
   [[nodiscard]] absl::StatusOr<uint32_t> GetTscKhz() const;
-  // KVM_SET_TSC_KHZ on the VM: for vCPUs created later. EINVAL: the CPU cannot scale to it.
+  // KVM_SET_TSC_KHZ on the VM: for vCPUs created later. EINVAL: above what a CPU
+  // that scales can reach; one that does not scale takes any value here.
   [[nodiscard]] absl::Status SetTscKhz(uint32_t khz) const;
 
   // KVM_GET_STATS_FD (KVM_CAP_BINARY_STATS_FD): a descriptor to read the VM's statistics from (see

@@ -40,7 +40,7 @@ class VmIrq : public VmMemory {
   // that took it, 0 coalesced, < 0 masked.
   [[nodiscard]] absl::StatusOr<int> IrqLineStatus(kvm_irq_level level) const;
   // KVM_SIGNAL_MSI (KVM_CAP_SIGNAL_MSI): delivers an MSI now; > 0 delivered, 0 blocked by the
-  // guest. ENXIO: no local APICs.
+  // guest. EINVAL: no irqchip in the kernel.
   [[nodiscard]] absl::StatusOr<int> SignalMsi(const kvm_msi& msi) const;
 
   // KVM_SET_GSI_ROUTING (KVM_CAP_IRQ_ROUTING): replaces the whole table of GSIs (irqchip pins,

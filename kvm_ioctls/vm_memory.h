@@ -23,8 +23,8 @@ class VmMemory : public IoctlFd {
   // KVM_SET_USER_MEMORY_REGION2 (KVM_CAP_USER_MEMORY2, Linux 6.8): the same, with guest_memfd.
   // ENOTTY before.
   [[nodiscard]] absl::Status SetUserMemoryRegion2(const kvm_userspace_memory_region2& region) const;
-  // KVM_CREATE_GUEST_MEMFD (KVM_CAP_GUEST_MEMFD): memory that the host does not map. EINVAL on VMs
-  // without private memory.
+  // KVM_CREATE_GUEST_MEMFD (KVM_CAP_GUEST_MEMFD): memory that the host does not map. ENOTTY:
+  // the kernel is built without; EINVAL: size or flags.
   [[nodiscard]] absl::StatusOr<UniqueFd> CreateGuestMemfd(const kvm_create_guest_memfd& args) const;
   // KVM_SET_MEMORY_ATTRIBUTES (KVM_CAP_MEMORY_ATTRIBUTES): makes a range private or shared.
   [[nodiscard]] absl::Status SetMemoryAttributes(const kvm_memory_attributes& attributes) const;
