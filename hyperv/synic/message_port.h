@@ -1,0 +1,47 @@
+// A message port: where others post messages for one SINT of one virtual processor, with the
+// buffers that hold them until the guest has room.
+//
+// TLFS: inter-partition-communication.md "Ports and Connections", "Guest Message Buffers",
+// hypercalls/HvCallPostMessage.md. Connection ids and what a guest may post are not here.
+#ifndef HVKIT_HYPERV_SYNIC_MESSAGE_PORT_H_
+#define HVKIT_HYPERV_SYNIC_MESSAGE_PORT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "hyperv/host/ids.h"
+#include "hyperv/synic/message_queue.h"
+#include "hyperv/synic/synic.h"
+#include "hyperv/tlfs/synic.h"
+
+namespace hvkit::hyperv {
+
+// Thread-safe, under the lock of the SynIC, which outlives it. Destruction takes back the messages
+// that were not delivered.
+class MessagePort {
+ public:
+  // `origin` goes into the messages: the port's id.
+  MessagePort(Synic& target, SintIndex sint, uint64_t origin)
+      : target_(target), sint_(sint), origin_(origin) {}
+  ~MessagePort() { target_.Withdraw(sint_, pool_); }
+  MessagePort(const MessagePort&) = delete;
+  MessagePort& operator=(const MessagePort&) = delete;
+
+  SintIndex sint() const { return sint_; }
+
+  // Queues a message and kicks the VP, which delivers it. Any thread.
+  PostResult Post(tlfs::MessageType type, std::span<const std::byte> payload);
+  // The same on the VP's own thread: delivers at once if the slot is free.
+  PostResult PostFromVp(tlfs::MessageType type, std::span<const std::byte> payload);
+
+ private:
+  Synic& target_;
+  const SintIndex sint_;
+  const uint64_t origin_;
+  MessagePool pool_;
+};
+
+}  // namespace hvkit::hyperv
+
+#endif  // HVKIT_HYPERV_SYNIC_MESSAGE_PORT_H_

@@ -1,0 +1,72 @@
+// The protocol by which a message gets into a slot of the SIM page while the guest may be emptying
+// it: payload first, type last; a busy slot is marked, so that the guest writes EOM.
+//
+// TLFS: inter-partition-communication.md "SIM Page" and "EOM Register", datatypes/hv_message.md
+// (MessagePending). `Page` is PinnedPage, OverlayPage, or whatever has their word accesses.
+// Whether the SynIC is enabled, interrupts and queues are not here. Stateless.
+#ifndef HVKIT_HYPERV_SYNIC_MESSAGE_SLOT_H_
+#define HVKIT_HYPERV_SYNIC_MESSAGE_SLOT_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "hyperv/host/ids.h"
+#include "hyperv/tlfs/synic.h"
+
+namespace hvkit::hyperv {
+
+// Whether more messages wait for the slot: the guest is then told to write EOM when it is done.
+enum class MorePending : uint8_t { kNo, kYes };
+
+namespace internal {
+
+// The first word of a slot: type, payload size, flags, reserved.
+inline constexpr uint64_t kSlotTypeMask = 0xFFFFFFFF;
+inline constexpr unsigned kSlotSizeShift = 8 * offsetof(tlfs::MessageHeader, payload_size);
+inline constexpr uint64_t kSlotPending = tlfs::MessageFlags::MessagePending::kMask
+                                         << (8 * offsetof(tlfs::MessageHeader, flags));
+
+// A guest empties a slot once between two messages, so one retry is enough for it; only one that
+// plays with the word from another VP needs more, and it gets no more.
+inline constexpr int kSlotAttempts = 4;
+
+// The guest reads the type first and then the rest, hence the order.
+template <typename Page>
+void FillSlot(Page& page, size_t slot, const tlfs::MessageHeader& header,
+              std::span<const std::byte> payload, MorePending more) {
+  const uint64_t pending = more == MorePending::kYes ? kSlotPending : 0;
+  const uint64_t word = (uint64_t{header.payload_size} << kSlotSizeShift) | pending;
+  page.CopyIn(slot + sizeof(tlfs::MessageHeader), payload);
+  page.template Store<uint64_t>(slot + offsetof(tlfs::MessageHeader, origin), header.origin,
+                                std::memory_order_relaxed);
+  page.template Store<uint64_t>(slot, word | static_cast<uint32_t>(header.type),
+                                std::memory_order_release);
+}
+
+}  // namespace internal
+
+// Puts a message into the slot, or, where the slot is not free, sets its MessagePending flag. True
+// when the message is in. The type and the flag share a word that is exchanged whole: either the
+// guest that frees the slot sees the flag afterwards, or the exchange fails and the slot is found
+// free. header.flags is not used.
+template <typename Page>
+[[nodiscard]] bool PutMessage(Page& page, SintIndex sint, const tlfs::MessageHeader& header,
+                              std::span<const std::byte> payload, MorePending more) {
+  const size_t slot = sint.value() * tlfs::kMessageSize;
+  uint64_t word = page.template Load<uint64_t>(slot, std::memory_order_acquire);
+  for (int attempt = 0; attempt < internal::kSlotAttempts; ++attempt) {
+    if ((word & internal::kSlotTypeMask) == 0) {
+      internal::FillSlot(page, slot, header, payload, more);
+      return true;
+    }
+    const uint64_t marked = word | internal::kSlotPending;
+    if (marked == word || page.template CompareExchange<uint64_t>(slot, word, marked)) return false;
+  }
+  return false;
+}
+
+}  // namespace hvkit::hyperv
+
+#endif  // HVKIT_HYPERV_SYNIC_MESSAGE_SLOT_H_
