@@ -16,11 +16,11 @@ using ::testing::IsEmpty;
 // What Linux 6.1 with kvm-amd reports.
 KernelFacts Linux61OnSvm() {
   KernelFacts facts;
-  for (uint32_t cap :
+  for (const int cap :
        {KVM_CAP_HYPERV, KVM_CAP_HYPERV_VAPIC, KVM_CAP_HYPERV_SPIN, KVM_CAP_HYPERV_TIME,
         KVM_CAP_HYPERV_SYNIC2, KVM_CAP_HYPERV_VP_INDEX, KVM_CAP_HYPERV_TLBFLUSH,
         KVM_CAP_HYPERV_SEND_IPI, KVM_CAP_SYS_HYPERV_CPUID, KVM_CAP_HYPERV_ENFORCE_CPUID}) {
-    facts.capabilities[cap] = 1;
+    facts.capabilities[static_cast<uint32_t>(cap)] = 1;
   }
   facts.hv_leaves = {{0x40000000, 0x4000000a, 0, 0, 0},
                      {0x40000001, hyperv::tlfs::kInterfaceSignature, 0, 0, 0},
