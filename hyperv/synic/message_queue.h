@@ -6,10 +6,12 @@
 #ifndef HVKIT_HYPERV_SYNIC_MESSAGE_QUEUE_H_
 #define HVKIT_HYPERV_SYNIC_MESSAGE_QUEUE_H_
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <span>
 
+#include "hyperv/synic/message_slot.h"
 #include "hyperv/tlfs/synic.h"
 
 namespace hvkit::hyperv {
@@ -19,10 +21,11 @@ class MessagePool;
 struct MessageBuffer {
   MessageBuffer* next = nullptr;
   MessagePool* home = nullptr;
-  tlfs::MessageHeader header;
+  SlotHeader header;
+  size_t payload_size = 0;
   std::array<std::byte, tlfs::kMessagePayloadSize> payload;
 
-  std::span<const std::byte> Payload() const { return {payload.data(), header.payload_size}; }
+  std::span<const std::byte> Payload() const { return {payload.data(), payload_size}; }
 };
 
 // The buffers of one port. Guarded by the lock of the SynIC that the port posts to.
@@ -35,9 +38,20 @@ class MessagePool {
   MessagePool& operator=(const MessagePool&) = delete;
 
   // A buffer that holds the message, or null when all are in use.
-  [[nodiscard]] MessageBuffer* Take(const tlfs::MessageHeader& header,
-                                    std::span<const std::byte> payload);
-  void Give(MessageBuffer& buffer);
+  [[nodiscard]] MessageBuffer* Take(const SlotHeader& header, std::span<const std::byte> payload) {
+    MessageBuffer* const buffer = free_;
+    if (buffer == nullptr) return nullptr;
+    free_ = buffer->next;
+    buffer->next = nullptr;
+    buffer->header = header;
+    buffer->payload_size = payload.size();
+    std::copy(payload.begin(), payload.end(), buffer->payload.begin());
+    return buffer;
+  }
+  void Give(MessageBuffer& buffer) {
+    buffer.next = free_;
+    free_ = &buffer;
+  }
 
  private:
   MessageBuffer* free_ = nullptr;
@@ -49,16 +63,24 @@ class MessageQueue {
  public:
   bool empty() const { return first_ == nullptr; }
   MessageBuffer* front() const { return first_; }
-  void Push(MessageBuffer& buffer);
+  // `buffer` is as Take gave it.
+  void Push(MessageBuffer& buffer) {
+    (first_ == nullptr ? first_ : last_->next) = &buffer;
+    last_ = &buffer;
+  }
   // Gives the first buffer back to its pool; there must be one.
-  void Pop();
+  void Pop() {
+    MessageBuffer& buffer = *first_;
+    first_ = buffer.next;
+    buffer.home->Give(buffer);
+  }
   // Gives back all buffers, or those of one pool.
   void Clear();
   void RemoveAllOf(const MessagePool& pool);
 
  private:
   MessageBuffer* first_ = nullptr;
-  MessageBuffer* last_ = nullptr;
+  MessageBuffer* last_ = nullptr;  // of a queue that is not empty
 };
 
 }  // namespace hvkit::hyperv

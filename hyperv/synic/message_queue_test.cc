@@ -6,18 +6,13 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "hyperv/synic/message_slot.h"
 #include "hyperv/tlfs/synic.h"
 
 namespace hvkit::hyperv {
 namespace {
 
-tlfs::MessageHeader Header(uint64_t origin, uint8_t size = 0) {
-  tlfs::MessageHeader header;
-  header.type = tlfs::MessageType{1};
-  header.payload_size = size;
-  header.origin = origin;
-  return header;
-}
+SlotHeader Header(uint64_t origin) { return SlotHeader(tlfs::MessageType{1}, 0, origin); }
 
 class MessageQueueTest : public ::testing::Test {
  protected:
@@ -44,7 +39,7 @@ class MessageQueueTest : public ::testing::Test {
 
 TEST_F(MessageQueueTest, BufferHoldsHeaderAndPayload) {
   const std::array<std::byte, 3> payload = {std::byte{7}, std::byte{8}, std::byte{9}};
-  const MessageBuffer* const buffer = pool_.Take(Header(5, 3), payload);
+  const MessageBuffer* const buffer = pool_.Take(Header(5), payload);
   ASSERT_NE(buffer, nullptr);
   EXPECT_EQ(buffer->header.origin, 5u);
   ASSERT_EQ(buffer->Payload().size(), 3u);

@@ -20,11 +20,22 @@ namespace hvkit::hyperv {
 // Whether more messages wait for the slot: the guest is then told to write EOM when it is done.
 enum class MorePending : uint8_t { kNo, kYes };
 
+// A message's header as the two words that go into the slot. Immutable.
+struct SlotHeader {
+  SlotHeader() = default;
+  SlotHeader(tlfs::MessageType type, size_t payload_size, uint64_t origin_id)
+      : word(static_cast<uint32_t>(type) |
+             uint64_t{payload_size} << (8 * offsetof(tlfs::MessageHeader, payload_size))),
+        origin(origin_id) {}
+
+  uint64_t word = 0;  // Type, payload size, no flags
+  uint64_t origin = 0;
+};
+
 namespace internal {
 
 // The first word of a slot: type, payload size, flags, reserved.
 inline constexpr uint64_t kSlotTypeMask = 0xFFFFFFFF;
-inline constexpr unsigned kSlotSizeShift = 8 * offsetof(tlfs::MessageHeader, payload_size);
 inline constexpr uint64_t kSlotPending = tlfs::MessageFlags::MessagePending::kMask
                                          << (8 * offsetof(tlfs::MessageHeader, flags));
 
@@ -34,15 +45,23 @@ inline constexpr int kSlotAttempts = 4;
 
 // The guest reads the type first and then the rest, hence the order.
 template <typename Page>
-void FillSlot(Page& page, size_t slot, const tlfs::MessageHeader& header,
-              std::span<const std::byte> payload, MorePending more) {
+void FillSlot(Page& page, size_t slot, const SlotHeader& header, std::span<const std::byte> payload,
+              MorePending more) {
   const uint64_t pending = more == MorePending::kYes ? kSlotPending : 0;
-  const uint64_t word = (uint64_t{header.payload_size} << kSlotSizeShift) | pending;
   page.CopyIn(slot + sizeof(tlfs::MessageHeader), payload);
   page.template Store<uint64_t>(slot + offsetof(tlfs::MessageHeader, origin), header.origin,
                                 std::memory_order_relaxed);
-  page.template Store<uint64_t>(slot, word | static_cast<uint32_t>(header.type),
-                                std::memory_order_release);
+  page.template Store<uint64_t>(slot, header.word | pending, std::memory_order_release);
+}
+
+// Asks the guest for an EOM. False when it has freed the slot, or changed the word otherwise, since
+// it was seen to be busy.
+template <typename Page>
+[[nodiscard]] bool MarkSlot(Page& page, size_t slot) {
+  uint64_t word = page.template Load<uint64_t>(slot, std::memory_order_acquire);
+  if ((word & kSlotTypeMask) == 0) return false;
+  const uint64_t marked = word | kSlotPending;
+  return marked == word || page.template CompareExchange<uint64_t>(slot, word, marked);
 }
 
 }  // namespace internal
@@ -50,19 +69,18 @@ void FillSlot(Page& page, size_t slot, const tlfs::MessageHeader& header,
 // Puts a message into the slot, or, where the slot is not free, sets its MessagePending flag. True
 // when the message is in. The type and the flag share a word that is exchanged whole: either the
 // guest that frees the slot sees the flag afterwards, or the exchange fails and the slot is found
-// free. header.flags is not used.
+// free.
 template <typename Page>
-[[nodiscard]] bool PutMessage(Page& page, SintIndex sint, const tlfs::MessageHeader& header,
+[[nodiscard]] bool PutMessage(Page& page, SintIndex sint, const SlotHeader& header,
                               std::span<const std::byte> payload, MorePending more) {
   const size_t slot = sint.value() * tlfs::kMessageSize;
-  uint64_t word = page.template Load<uint64_t>(slot, std::memory_order_acquire);
   for (int attempt = 0; attempt < internal::kSlotAttempts; ++attempt) {
-    if ((word & internal::kSlotTypeMask) == 0) {
+    // The type alone first: what the guest stored, so that the processor can forward it.
+    if (page.template Load<uint32_t>(slot, std::memory_order_acquire) == 0) {
       internal::FillSlot(page, slot, header, payload, more);
       return true;
     }
-    const uint64_t marked = word | internal::kSlotPending;
-    if (marked == word || page.template CompareExchange<uint64_t>(slot, word, marked)) return false;
+    if (internal::MarkSlot(page, slot)) return false;
   }
   return false;
 }

@@ -66,10 +66,7 @@ class ScriptedPage {
 class MessageSlotTest : public ::testing::Test {
  protected:
   bool Put(MorePending more = MorePending::kNo) {
-    tlfs::MessageHeader header;
-    header.type = tlfs::MessageType{kType};
-    header.payload_size = sizeof(payload_);
-    header.origin = 0x1234;
+    const SlotHeader header(tlfs::MessageType{kType}, sizeof(payload_), 0x1234);
     return PutMessage(page_, kSint, header, std::as_bytes(std::span(payload_)), more);
   }
 

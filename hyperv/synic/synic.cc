@@ -3,8 +3,6 @@
 #include <bit>
 #include <optional>
 
-#include "hyperv/synic/message_slot.h"
-
 namespace hvkit::hyperv {
 namespace {
 
@@ -65,6 +63,10 @@ MsrRead Synic::ReadMsr(uint32_t index) const {
 
 MsrOutcome Synic::WriteMsr(uint32_t index, uint64_t value) {
   if (const std::optional<SintIndex> sint = SintOfMsr(index)) return WriteSint(*sint, value);
+  if (static_cast<MsrIndex>(index) == MsrIndex::kEom) {  // the one of them that is written often
+    Scan(kAllSints);
+    return MsrOutcome::kHandled;
+  }
   switch (static_cast<MsrIndex>(index)) {
     case MsrIndex::kScontrol:
       scontrol_.store(value, std::memory_order_release);
@@ -76,9 +78,6 @@ MsrOutcome Synic::WriteMsr(uint32_t index, uint64_t value) {
       return WriteSiefp(value);
     case MsrIndex::kSimp:
       return WriteSimp(value);
-    case MsrIndex::kEom:
-      Scan(kAllSints);
-      return MsrOutcome::kHandled;
     default:
       return MsrOutcome::kNotOurs;
   }
@@ -103,7 +102,7 @@ MsrOutcome Synic::WriteSimp(uint64_t value) {
 }
 
 MsrOutcome Synic::WriteSiefp(uint64_t value) {
-  const absl::MutexLock lock(&siefp_mutex_);
+  const ShortLockHolder lock(siefp_lock_);
   if (!Place(siefp_page_, value)) return MsrOutcome::kGeneralProtection;
   siefp_.store(value, std::memory_order_release);
   return MsrOutcome::kHandled;
@@ -137,7 +136,7 @@ SignalResult Synic::SignalEvent(SintIndex sint, uint32_t flag) {
   const size_t word = sint.value() * tlfs::kEventFlagsBytes + flag / 64 * sizeof(uint64_t);
   const uint64_t bit = uint64_t{1} << (flag % 64);
   {
-    const absl::MutexLock lock(&siefp_mutex_);
+    const ShortLockHolder lock(siefp_lock_);
     if (!IsOn(siefp_)) return SignalResult::kSynicOff;
     const Sint source = SintOf(sint);
     if (config_.policy.masked_signal == SynicPolicy::MaskedSignal::kRefuse &&
@@ -151,8 +150,8 @@ SignalResult Synic::SignalEvent(SintIndex sint, uint32_t flag) {
 }
 
 // `others`: the SINTs for which more messages wait.
-bool Synic::Put(SintIndex sint, const tlfs::MessageHeader& header,
-                std::span<const std::byte> payload, SintSet others) {
+bool Synic::Put(SintIndex sint, const SlotHeader& header, std::span<const std::byte> payload,
+                SintSet others) {
   const MorePending more = (others & Bit(sint)) != 0 ? MorePending::kYes : MorePending::kNo;
   return PutMessage(simp_page_, sint, header, payload, more);
 }
@@ -160,7 +159,8 @@ bool Synic::Put(SintIndex sint, const tlfs::MessageHeader& header,
 Delivery Synic::Deliver(SintIndex sint, const tlfs::MessageHeader& header,
                         std::span<const std::byte> payload) {
   const bool on = IsOn(simp_);
-  if (!on || !Put(sint, header, payload, waiting_ | queued_.load(std::memory_order_relaxed))) {
+  const SlotHeader slot(header.type, header.payload_size, header.origin);
+  if (!on || !Put(sint, slot, payload, waiting_ | queued_.load(std::memory_order_relaxed))) {
     waiting_ |= Bit(sint);
     return on ? Delivery::kSlotBusy : Delivery::kOff;
   }
@@ -169,29 +169,25 @@ Delivery Synic::Deliver(SintIndex sint, const tlfs::MessageHeader& header,
   return Delivery::kDelivered;
 }
 
-bool Synic::Enqueue(SintIndex sint, MessagePool& pool, const tlfs::MessageHeader& header,
-                    std::span<const std::byte> payload, SintSet fresh) {
-  const absl::MutexLock lock(&queue_mutex_);
+bool Synic::Enqueue(SintIndex sint, MessagePool& pool, const SlotHeader& header,
+                    std::span<const std::byte> payload) {
+  const ShortLockHolder lock(queue_lock_);
   MessageBuffer* const buffer = pool.Take(header, payload);
   if (buffer == nullptr) return false;
   queues_[sint.value()].Push(*buffer);
   queued_.store(queued_.load(std::memory_order_relaxed) | Bit(sint), std::memory_order_release);
-  // A Poll that clears fresh_ between the two accesses makes the next one look in vain, no more.
-  if (fresh != 0) {
-    fresh_.store(fresh_.load(std::memory_order_relaxed) | fresh, std::memory_order_release);
-  }
   return true;
 }
 
-PostResult Synic::Post(SintIndex sint, MessagePool& pool, const tlfs::MessageHeader& header,
+PostResult Synic::Post(SintIndex sint, MessagePool& pool, const SlotHeader& header,
                        std::span<const std::byte> payload) {
   if (!IsOn(simp_)) return PostResult::kSynicOff;
-  if (!Enqueue(sint, pool, header, payload, Bit(sint))) return PostResult::kNoBuffers;
+  if (!Enqueue(sint, pool, header, payload)) return PostResult::kNoBuffers;
   scheduler_.Kick(config_.vp);
   return PostResult::kPosted;
 }
 
-PostResult Synic::PostFromVp(SintIndex sint, MessagePool& pool, const tlfs::MessageHeader& header,
+PostResult Synic::PostFromVp(SintIndex sint, MessagePool& pool, const SlotHeader& header,
                              std::span<const std::byte> payload) {
   if (!IsOn(simp_)) return PostResult::kSynicOff;
   const SintSet bit = Bit(sint);
@@ -201,22 +197,20 @@ PostResult Synic::PostFromVp(SintIndex sint, MessagePool& pool, const tlfs::Mess
     RequestInterrupt(sint);
     return PostResult::kPosted;
   }
-  if (!Enqueue(sint, pool, header, payload, 0)) return PostResult::kNoBuffers;
+  if (!Enqueue(sint, pool, header, payload)) return PostResult::kNoBuffers;
   // TLFS, "Messages": queueing another message is an occasion to deliver the first.
   if (queued) Scan(bit);
   return PostResult::kPosted;
 }
 
 void Synic::Withdraw(SintIndex sint, const MessagePool& pool) {
-  const absl::MutexLock lock(&queue_mutex_);
+  const ShortLockHolder lock(queue_lock_);
   MessageQueue& queue = queues_[sint.value()];
   queue.RemoveAllOf(pool);
   if (queue.empty()) {
     queued_.store(queued_.load(std::memory_order_relaxed) & ~Bit(sint), std::memory_order_release);
   }
 }
-
-void Synic::DeliverFresh() { Scan(fresh_.exchange(0, std::memory_order_acq_rel)); }
 
 void Synic::OnEoi(Vector vector) {
   SintSet sints = 0;
@@ -254,7 +248,7 @@ void Synic::Serve(SintIndex sint) {
 void Synic::DeliverQueued(SintIndex sint) {
   const SintSet bit = Bit(sint);
   {
-    const absl::MutexLock lock(&queue_mutex_);
+    const ShortLockHolder lock(queue_lock_);
     MessageQueue& queue = queues_[sint.value()];
     const MessageBuffer* const first = queue.front();
     if (first == nullptr) return;
@@ -271,7 +265,7 @@ void Synic::DeliverQueued(SintIndex sint) {
 
 void Synic::Reset() {
   {
-    const absl::MutexLock lock(&siefp_mutex_);
+    const ShortLockHolder lock(siefp_lock_);
     siefp_.store(0, std::memory_order_release);
     siefp_page_.Disable();
     siefp_page_.Zero();
@@ -283,10 +277,9 @@ void Synic::Reset() {
   for (Register& sint : sints_) sint.store(Sint::kResetValue, std::memory_order_release);
   waiting_ = 0;
   waiter_served_last_ = 0;
-  const absl::MutexLock lock(&queue_mutex_);
+  const ShortLockHolder lock(queue_lock_);
   for (MessageQueue& queue : queues_) queue.Clear();
   queued_.store(0, std::memory_order_release);
-  fresh_.store(0, std::memory_order_release);
 }
 
 }  // namespace hvkit::hyperv

@@ -15,7 +15,6 @@
 #include <span>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "hyperv/host/ids.h"
 #include "hyperv/host/interrupt_sink.h"
 #include "hyperv/host/vp_scheduler.h"
@@ -24,6 +23,8 @@
 #include "hyperv/policy/policy.h"
 #include "hyperv/synic/message_queue.h"
 #include "hyperv/synic/message_sink.h"
+#include "hyperv/synic/message_slot.h"
+#include "hyperv/synic/short_lock.h"
 #include "hyperv/tlfs/msr.h"
 #include "hyperv/tlfs/synic.h"
 
@@ -55,7 +56,7 @@ enum class [[nodiscard]] SignalResult : uint8_t {
 };
 
 // VP thread, except where a method says any thread: these use the SINT registers and enables, which
-// are atomic, the queues, under queue_mutex_, and the SIEF page, under siefp_mutex_.
+// are atomic, the queues, under queue_lock_, and the SIEF page, under siefp_lock_.
 class Synic final : public MessageSink {
  public:
   Synic(const SynicConfig& config, OverlayMap& overlays, InterruptSink& interrupts,
@@ -71,9 +72,9 @@ class Synic final : public MessageSink {
   MsrRead ReadMsr(uint32_t index) const;
   MsrOutcome WriteMsr(uint32_t index, uint64_t value);
 
-  // Delivers what other threads have posted since the last call.
+  // Delivers what other threads have posted, as far as slots are free.
   void Poll() {
-    if (fresh_.load(std::memory_order_relaxed) != 0) DeliverFresh();
+    if (queued_.load(std::memory_order_relaxed) != 0) Scan(kAllSints);
   }
 
   // The guest has ended the interrupt `vector`: messages that wait for its SINTs are tried again.
@@ -92,10 +93,10 @@ class Synic final : public MessageSink {
 
   // For MessagePort: queues a message in a buffer of the pool and kicks the VP. Any thread. The
   // message is as for Deliver. A pool is used with one SINT only.
-  PostResult Post(SintIndex sint, MessagePool& pool, const tlfs::MessageHeader& header,
+  PostResult Post(SintIndex sint, MessagePool& pool, const SlotHeader& header,
                   std::span<const std::byte> payload);
   // The same on the VP's thread: needs no buffer if the slot is free.
-  PostResult PostFromVp(SintIndex sint, MessagePool& pool, const tlfs::MessageHeader& header,
+  PostResult PostFromVp(SintIndex sint, MessagePool& pool, const SlotHeader& header,
                         std::span<const std::byte> payload);
   // Gives the queued buffers back to the pool, which may go then. Any thread.
   void Withdraw(SintIndex sint, const MessagePool& pool);
@@ -112,15 +113,14 @@ class Synic final : public MessageSink {
   [[nodiscard]] bool IsPolled(tlfs::Sint sint) const;
   tlfs::Sint SintOf(SintIndex sint) const;
   void RequestInterrupt(SintIndex sint);
-  [[nodiscard]] bool Enqueue(SintIndex sint, MessagePool& pool, const tlfs::MessageHeader& header,
-                             std::span<const std::byte> payload, SintSet fresh);
+  [[nodiscard]] bool Enqueue(SintIndex sint, MessagePool& pool, const SlotHeader& header,
+                             std::span<const std::byte> payload);
 
   MsrOutcome WriteSint(SintIndex sint, uint64_t value);
   MsrOutcome WriteSimp(uint64_t value);
   MsrOutcome WriteSiefp(uint64_t value);
-  [[nodiscard]] bool Put(SintIndex sint, const tlfs::MessageHeader& header,
+  [[nodiscard]] bool Put(SintIndex sint, const SlotHeader& header,
                          std::span<const std::byte> payload, SintSet others);
-  void DeliverFresh();
   void Scan(SintSet sints);
   void Serve(SintIndex sint);
   void DeliverQueued(SintIndex sint);
@@ -137,15 +137,13 @@ class Synic final : public MessageSink {
 
   SintSet waiting_ = 0;             // the waiter could not have the slot
   SintSet waiter_served_last_ = 0;  // so the queue, if there is one, comes next
-  // Written under queue_mutex_ (fresh_ is also cleared without it).
-  std::atomic<SintSet> queued_{0};  // the queue is not empty
-  std::atomic<SintSet> fresh_{0};   // posted by another thread since the last Poll
+  std::atomic<SintSet> queued_{0};  // the queue is not empty; written under queue_lock_
 
   OverlayPage simp_page_;
-  absl::Mutex siefp_mutex_;
-  OverlayPage siefp_page_ ABSL_GUARDED_BY(siefp_mutex_);
-  absl::Mutex queue_mutex_;
-  std::array<MessageQueue, SintIndex::kCount> queues_ ABSL_GUARDED_BY(queue_mutex_);
+  ShortLock siefp_lock_;
+  OverlayPage siefp_page_ ABSL_GUARDED_BY(siefp_lock_);
+  ShortLock queue_lock_;
+  std::array<MessageQueue, SintIndex::kCount> queues_ ABSL_GUARDED_BY(queue_lock_);
 };
 
 }  // namespace hvkit::hyperv

@@ -84,7 +84,7 @@ TEST_F(SynicStressTest, EveryMessageArrivesOnceAndInItsPortsOrder) {
   std::vector<std::thread> threads;
   for (size_t i = 0; i < kPorts; ++i) {
     ports.push_back(std::make_unique<MessagePort>(synic_, kSints[i % kSints.size()], i));
-    threads.emplace_back([&ports, i] { PostAll(*ports[i], kMessages); });
+    threads.emplace_back([&port = *ports.back()] { PostAll(port, kMessages); });
   }
   std::array<uint64_t, kPorts> last{};
   std::atomic<uint64_t> received{0};
