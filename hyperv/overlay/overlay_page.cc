@@ -2,26 +2,9 @@
 
 #include <utility>
 
+#include "hyperv/overlay/page_exchange.h"
+
 namespace hvkit::hyperv {
-namespace {
-
-constexpr size_t kWord = sizeof(uint64_t);
-
-// The guest may be storing to `ram` at the same moment; each of its stores ends up on one side.
-void ExchangeWord(PinnedPage& ram, PinnedPage& buffer, size_t offset) {
-  const uint64_t ours = buffer.Load<uint64_t>(offset, std::memory_order_relaxed);
-  uint64_t theirs = ram.Load<uint64_t>(offset, std::memory_order_relaxed);
-  if (theirs == ours) return;
-  while (!ram.CompareExchange<uint64_t>(offset, theirs, ours)) {
-  }
-  buffer.Store<uint64_t>(offset, theirs, std::memory_order_relaxed);
-}
-
-void Exchange(PinnedPage& ram, PinnedPage& buffer) {
-  for (size_t offset = 0; offset < kPageSize; offset += kWord) ExchangeWord(ram, buffer, offset);
-}
-
-}  // namespace
 
 OverlayPage* OverlayMap::FirstLocked(Gpn page) const {
   const auto first = entries_.lower_bound({page, OverlayKind::kHypercall, VpIndex(0), nullptr});
@@ -82,19 +65,20 @@ OverlayState OverlayPage::state() const {
 }
 
 void OverlayPage::Zero() {
-  for (size_t offset = 0; offset < kPageSize; offset += kWord) Store<uint64_t>(offset, 0);
+  for (size_t offset = 0; offset < kPageSize; offset += sizeof(uint64_t))
+    Store<uint64_t>(offset, 0);
 }
 
 void OverlayPage::CoverLocked() {
   map_.mutex_.AssertHeld();
-  Exchange(*ram_, buffer_);
+  internal::ExchangePages(*ram_, buffer_);
   contents_.store(&*ram_, std::memory_order_release);
 }
 
 void OverlayPage::UncoverLocked() {
   map_.mutex_.AssertHeld();
   contents_.store(&buffer_, std::memory_order_release);
-  Exchange(*ram_, buffer_);
+  internal::ExchangePages(*ram_, buffer_);
 }
 
 }  // namespace hvkit::hyperv

@@ -41,10 +41,6 @@ class ReferenceTscPage {
   uint32_t sequence_;
 };
 
-// The sequence after this one: never 0, which means "invalid", nor 0xFFFFFFFF, which meant it in
-// older versions of the specification.
-[[nodiscard]] uint32_t NextTscSequence(uint32_t sequence);
-
 }  // namespace hvkit::hyperv
 
 #endif  // HVKIT_HYPERV_REFERENCE_TIME_REFERENCE_TSC_PAGE_H_
