@@ -28,9 +28,13 @@ HypercallPage::HypercallPage(OverlayMap& overlays, const HypercallCode& code, Hy
     : lock_(lock), code_(CodePage(code)), overlay_(overlays, OverlayKind::kHypercall) {}
 
 void HypercallPage::WriteGuestOsId(uint64_t value) {
+  if (value != 0) {
+    guest_os_id_.store(value, std::memory_order_relaxed);
+    return;
+  }
   const absl::MutexLock lock(&mutex_);
-  guest_os_id_.store(value, std::memory_order_relaxed);
-  if (value == 0) HideLocked();
+  guest_os_id_.store(0, std::memory_order_relaxed);
+  HideLocked();
 }
 
 MsrOutcome HypercallPage::WriteHypercall(uint64_t value) {

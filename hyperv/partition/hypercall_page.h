@@ -54,7 +54,7 @@ class HypercallPage {
   const HypercallLock lock_;
   std::array<std::byte, kPageSize> code_;
 
-  absl::Mutex mutex_;  // Held to write
+  absl::Mutex mutex_;  // Held to write, but for an id that is not 0
   std::atomic<uint64_t> guest_os_id_{0};
   std::atomic<uint64_t> hypercall_{0};
   OverlayPage overlay_ ABSL_GUARDED_BY(mutex_);

@@ -1,6 +1,8 @@
 #include "hyperv/partition/partition.h"
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 
 #include "hyperv/cpuid/cpuid_builder.h"
 #include "hyperv/enlightenments/enlightenment.h"
@@ -20,21 +22,20 @@ Partition::Partition(const PartitionConfig& config, const PartitionHost& host)
     : privileges_(PrivilegesUnder(config.in_force)),
       gate_(privileges_),
       overlays_(host.memory),
-      shared_(config, host, privileges_, overlays_) {
+      shared_(config, host, privileges_, overlays_),
+      vp_count_(config.vp_count),
+      vps_(std::make_unique<std::optional<VirtualProcessor>[]>(config.vp_count)) {
   const VirtualProcessor::Surroundings surroundings{.config = config,
                                                     .host = host,
                                                     .privileges = privileges_,
                                                     .gate = gate_,
                                                     .shared = shared_,
                                                     .overlays = overlays_};
-  vps_.reserve(config.vp_count);
-  for (uint32_t i = 0; i < config.vp_count; ++i) {
-    vps_.push_back(std::make_unique<VirtualProcessor>(VpIndex(i), surroundings));
-  }
+  for (uint32_t i = 0; i < vp_count_; ++i) vps_[i].emplace(VpIndex(i), surroundings);
 }
 
 void Partition::Reset() {
-  for (const std::unique_ptr<VirtualProcessor>& vp : vps_) vp->Reset();
+  for (uint32_t i = 0; i < vp_count_; ++i) vps_[i]->Reset();
   shared_.Reset();
 }
 

@@ -7,9 +7,9 @@
 #ifndef HVKIT_HYPERV_PARTITION_PARTITION_H_
 #define HVKIT_HYPERV_PARTITION_PARTITION_H_
 
-#include <cstddef>
+#include <cstdint>
 #include <memory>
-#include <vector>
+#include <optional>
 
 #include "hyperv/host/ids.h"
 #include "hyperv/msr/msr_gate.h"
@@ -29,10 +29,10 @@ class Partition {
   // Makes config.vp_count VPs, with indices from 0 on.
   Partition(const PartitionConfig& config, const PartitionHost& host);
 
-  size_t vp_count() const { return vps_.size(); }
+  uint32_t vp_count() const { return vp_count_; }
   // Null if there is no such VP.
   VirtualProcessor* FindVp(VpIndex vp) {
-    return vp.value() < vps_.size() ? vps_[vp.value()].get() : nullptr;
+    return vp.value() < vp_count_ ? &*vps_[vp.value()] : nullptr;
   }
 
   const Privileges& privileges() const { return privileges_; }
@@ -53,7 +53,9 @@ class Partition {
   const MsrGate gate_;
   OverlayMap overlays_;
   PartitionMsrs shared_;
-  std::vector<std::unique_ptr<VirtualProcessor>> vps_;
+  const uint32_t vp_count_;
+  // One array, so that a scan over all VPs finds them where the processor looks ahead.
+  const std::unique_ptr<std::optional<VirtualProcessor>[]> vps_;
 };
 
 }  // namespace hvkit::hyperv

@@ -32,51 +32,6 @@ PartitionMsrs::PartitionMsrs(const PartitionConfig& config, const PartitionHost&
       crash_(host.memory, host.events),
       syndbg_(host.syndbg) {}
 
-MsrRead PartitionMsrs::Read(MsrId id, unsigned instance) const {
-  switch (RowOf(id).owner) {
-    case MsrOwner::kTime:
-      return ReadTime(id);
-    case MsrOwner::kPartition:
-      return ReadOwn(id);
-    case MsrOwner::kCrash:
-      return id == MsrId::kCrashParameter ? MsrRead::Handled(crash_.Read(instance))
-                                          : MsrRead::Handled(kCrashAbilities);
-    case MsrOwner::kSyndbg:
-      return has_syndbg_ ? MsrRead::Handled(syndbg_.Read(id)) : MsrRead::Fault();
-    default:
-      return MsrRead::NotOurs();
-  }
-}
-
-MsrOutcome PartitionMsrs::Write(VpIndex by, const MsrAdmission& admission) {
-  const MsrId id = admission.id;
-  const uint64_t value = admission.value;
-  switch (RowOf(id).owner) {
-    case MsrOwner::kTime:
-      reference_tsc_.Write(value);  // The only one that a guest can write
-      return MsrOutcome::kHandled;
-    case MsrOwner::kPartition:
-      return WriteOwn(by, id, value);
-    case MsrOwner::kCrash:
-      WriteCrash(by, admission);
-      return MsrOutcome::kHandled;
-    case MsrOwner::kSyndbg:
-      if (!has_syndbg_) return MsrOutcome::kGeneralProtection;
-      syndbg_.Write(by, id, value);
-      return MsrOutcome::kHandled;
-    default:
-      return MsrOutcome::kNotOurs;
-  }
-}
-
-void PartitionMsrs::Reset() {
-  hypercall_page_.Reset();
-  reference_tsc_.Reset();
-  crash_.Reset();
-  syndbg_.Reset();
-  tsc_controls_.Reset();
-}
-
 MsrRead PartitionMsrs::ReadTime(MsrId id) const {
   switch (id) {
     case MsrId::kTimeRefCount:
@@ -92,7 +47,7 @@ MsrRead PartitionMsrs::ReadTime(MsrId id) const {
   }
 }
 
-MsrRead PartitionMsrs::ReadOwn(MsrId id) const {
+MsrRead PartitionMsrs::ReadControl(MsrId id) const {
   switch (id) {
     case MsrId::kGuestOsId:
       return MsrRead::Handled(hypercall_page_.guest_os_id());
@@ -112,7 +67,7 @@ MsrRead PartitionMsrs::ReadOwn(MsrId id) const {
   }
 }
 
-MsrOutcome PartitionMsrs::WriteOwn(VpIndex by, MsrId id, uint64_t value) {
+MsrOutcome PartitionMsrs::WriteControl(VpIndex by, MsrId id, uint64_t value) {
   switch (id) {
     case MsrId::kGuestOsId:
       hypercall_page_.WriteGuestOsId(value);
@@ -137,12 +92,42 @@ MsrOutcome PartitionMsrs::WriteOwn(VpIndex by, MsrId id, uint64_t value) {
   }
 }
 
-void PartitionMsrs::WriteCrash(VpIndex by, const MsrAdmission& admission) {
-  if (admission.id == MsrId::kCrashParameter) {
-    crash_.Write(admission.instance, admission.value);
-  } else {
+MsrOutcome PartitionMsrs::WriteTime(MsrId id, uint64_t value) {
+  if (id != MsrId::kReferenceTsc) return MsrOutcome::kGeneralProtection;
+  reference_tsc_.Write(value);
+  return MsrOutcome::kHandled;
+}
+
+MsrRead PartitionMsrs::ReadCrash(MsrId id, unsigned instance) const {
+  const bool is_control = id == MsrId::kCrashControl;
+  return MsrRead::Handled(is_control ? kCrashAbilities : crash_.Read(instance));
+}
+
+MsrOutcome PartitionMsrs::WriteCrash(VpIndex by, const MsrAdmission& admission) {
+  if (admission.id == MsrId::kCrashControl) {
     crash_.WriteControl(by, tlfs::CrashCtl{admission.value});
+  } else {
+    crash_.Write(admission.instance, admission.value);
   }
+  return MsrOutcome::kHandled;
+}
+
+MsrRead PartitionMsrs::ReadSyndbg(MsrId id) const {
+  return has_syndbg_ ? MsrRead::Handled(syndbg_.Read(id)) : MsrRead::Fault();
+}
+
+MsrOutcome PartitionMsrs::WriteSyndbg(VpIndex by, MsrId id, uint64_t value) {
+  if (!has_syndbg_) return MsrOutcome::kGeneralProtection;
+  syndbg_.Write(by, id, value);
+  return MsrOutcome::kHandled;
+}
+
+void PartitionMsrs::Reset() {
+  hypercall_page_.Reset();
+  reference_tsc_.Reset();
+  crash_.Reset();
+  syndbg_.Reset();
+  tsc_controls_.Reset();
 }
 
 }  // namespace hvkit::hyperv

@@ -1,4 +1,4 @@
-// The MSRs that all virtual processors of a partition share, behind one Read and one Write.
+// The MSRs that all virtual processors of a partition share.
 //
 // TLFS: as hyperv/msr/msr_table.h, the rows whose owner is the partition, the time, the crash or
 // the debugger. Whether a guest may make the access has been decided before (MsrGate).
@@ -29,9 +29,15 @@ class PartitionMsrs {
   PartitionMsrs(const PartitionConfig& config, const PartitionHost& host,
                 const Privileges& privileges, OverlayMap& overlays);
 
-  // For an admitted access to a row of MsrOwner kPartition, kTime, kCrash or kSyndbg.
-  MsrRead Read(MsrId id, unsigned instance) const;
-  MsrOutcome Write(VpIndex by, const MsrAdmission& admission);
+  // Admitted accesses, by MsrOwner: kTime, kPartition, kCrash, kSyndbg.
+  MsrRead ReadTime(MsrId id) const;
+  MsrOutcome WriteTime(MsrId id, uint64_t value);
+  MsrRead ReadControl(MsrId id) const;
+  MsrOutcome WriteControl(VpIndex by, MsrId id, uint64_t value);
+  MsrRead ReadCrash(MsrId id, unsigned instance) const;
+  MsrOutcome WriteCrash(VpIndex by, const MsrAdmission& admission);
+  MsrRead ReadSyndbg(MsrId id) const;
+  MsrOutcome WriteSyndbg(VpIndex by, MsrId id, uint64_t value);
 
   // As at the partition's creation; reference time goes on.
   void Reset();
@@ -41,11 +47,6 @@ class PartitionMsrs {
   void RepublishReferenceTsc() { reference_tsc_.Republish(); }
 
  private:
-  MsrRead ReadTime(MsrId id) const;
-  MsrRead ReadOwn(MsrId id) const;
-  MsrOutcome WriteOwn(VpIndex by, MsrId id, uint64_t value);
-  void WriteCrash(VpIndex by, const MsrAdmission& admission);
-
   const ReferenceClock& clock_;
   PartitionEvents& events_;
   const uint64_t tsc_frequency_hz_;

@@ -51,11 +51,14 @@ MsrRead VirtualProcessor::ReadMsr(uint32_t index) {
       return ReadApic(admission.id);
     case MsrOwner::kVpAssist:
       return MsrRead::Handled(assist_page_.Read());
-    case MsrOwner::kPartition:
     case MsrOwner::kTime:
+      return shared_.ReadTime(admission.id);
+    case MsrOwner::kPartition:
+      return shared_.ReadControl(admission.id);
     case MsrOwner::kCrash:
+      return shared_.ReadCrash(admission.id, admission.instance);
     case MsrOwner::kSyndbg:
-      return shared_.Read(admission.id, admission.instance);
+      return shared_.ReadSyndbg(admission.id);
     case MsrOwner::kNobody:
       break;
   }
@@ -75,11 +78,14 @@ MsrOutcome VirtualProcessor::WriteMsr(uint32_t index, uint64_t value) {
     case MsrOwner::kVpAssist:
       assist_page_.Write(admission.value);
       return MsrOutcome::kHandled;
-    case MsrOwner::kPartition:
     case MsrOwner::kTime:
+      return shared_.WriteTime(admission.id, admission.value);
+    case MsrOwner::kPartition:
+      return shared_.WriteControl(index_, admission.id, admission.value);
     case MsrOwner::kCrash:
+      return shared_.WriteCrash(index_, admission);
     case MsrOwner::kSyndbg:
-      return shared_.Write(index_, admission);
+      return shared_.WriteSyndbg(index_, admission.id, admission.value);
     case MsrOwner::kVp:
     case MsrOwner::kNobody:
       break;
