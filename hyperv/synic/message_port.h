@@ -12,6 +12,7 @@
 
 #include "hyperv/host/ids.h"
 #include "hyperv/synic/message_queue.h"
+#include "hyperv/synic/message_slot.h"
 #include "hyperv/synic/synic.h"
 #include "hyperv/tlfs/synic.h"
 
@@ -31,11 +32,21 @@ class MessagePort {
   SintIndex sint() const { return sint_; }
 
   // Queues a message and kicks the VP, which delivers it. Any thread.
-  PostResult Post(tlfs::MessageType type, std::span<const std::byte> payload);
+  PostResult Post(tlfs::MessageType type, std::span<const std::byte> payload) {
+    if (!IsMessage(type, payload)) return PostResult::kInvalidMessage;
+    return target_.Post(sint_, pool_, SlotHeader(type, payload.size(), origin_), payload);
+  }
   // The same on the VP's own thread: delivers at once if the slot is free.
-  PostResult PostFromVp(tlfs::MessageType type, std::span<const std::byte> payload);
+  PostResult PostFromVp(tlfs::MessageType type, std::span<const std::byte> payload) {
+    if (!IsMessage(type, payload)) return PostResult::kInvalidMessage;
+    return target_.PostFromVp(sint_, pool_, SlotHeader(type, payload.size(), origin_), payload);
+  }
 
  private:
+  static bool IsMessage(tlfs::MessageType type, std::span<const std::byte> payload) {
+    return type != tlfs::MessageType::kNone && payload.size() <= tlfs::kMessagePayloadSize;
+  }
+
   Synic& target_;
   const SintIndex sint_;
   const uint64_t origin_;

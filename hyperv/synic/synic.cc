@@ -192,14 +192,20 @@ PostResult Synic::PostFromVp(SintIndex sint, MessagePool& pool, const SlotHeader
   if (!IsOn(simp_)) return PostResult::kSynicOff;
   const SintSet bit = Bit(sint);
   const bool queued = (queued_.load(std::memory_order_acquire) & bit) != 0;
-  if (!queued && Put(sint, header, payload, waiting_)) {
-    waiter_served_last_ &= ~bit;
-    RequestInterrupt(sint);
-    return PostResult::kPosted;
+  if (queued || !Put(sint, header, payload, waiting_)) {
+    return PostBehind(sint, pool, header, payload);
   }
+  waiter_served_last_ &= ~bit;
+  RequestInterrupt(sint);
+  return PostResult::kPosted;
+}
+
+// TLFS, "Messages": queueing another message is an occasion to deliver the first.
+PostResult Synic::PostBehind(SintIndex sint, MessagePool& pool, const SlotHeader& header,
+                             std::span<const std::byte> payload) {
+  const bool queued = (queued_.load(std::memory_order_acquire) & Bit(sint)) != 0;
   if (!Enqueue(sint, pool, header, payload)) return PostResult::kNoBuffers;
-  // TLFS, "Messages": queueing another message is an occasion to deliver the first.
-  if (queued) Scan(bit);
+  if (queued) Scan(Bit(sint));
   return PostResult::kPosted;
 }
 

@@ -116,6 +116,9 @@ class Synic final : public MessageSink {
   [[nodiscard]] bool Enqueue(SintIndex sint, MessagePool& pool, const SlotHeader& header,
                              std::span<const std::byte> payload);
 
+  // Posts on the VP's thread where the slot is busy or others wait for it.
+  PostResult PostBehind(SintIndex sint, MessagePool& pool, const SlotHeader& header,
+                        std::span<const std::byte> payload);
   MsrOutcome WriteSint(SintIndex sint, uint64_t value);
   MsrOutcome WriteSimp(uint64_t value);
   MsrOutcome WriteSiefp(uint64_t value);
