@@ -15,8 +15,9 @@ inline constexpr uint32_t kMsrTsc = 0x10;        // IA32_TIME_STAMP_COUNTER
 inline constexpr uint32_t kMsrTscAdjust = 0x3B;  // IA32_TSC_ADJUST
 
 // Does what the guest's WRMSR of one of the two asks for: each moves the TSC and IA32_TSC_ADJUST by
-// the same amount. (KVM_SET_MSRS would do something else, which is for migration.) Returns the new
-// offset, guest TSC minus host TSC. *VP thread*.
+// the same amount. (KVM_SET_MSRS would do something else, which is for migration.) Returns the
+// offset then in force, guest TSC minus host TSC; the same as before on a KVM that cannot move the
+// TSC. *VP thread*.
 [[nodiscard]] absl::StatusOr<uint64_t> WriteTscMsr(const kvm::Vcpu& vcpu, uint32_t msr,
                                                    uint64_t value);
 

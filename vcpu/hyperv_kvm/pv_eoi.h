@@ -16,8 +16,8 @@
 
 namespace hvkit::vcpu {
 
-// Makes the word at `assist_page` the vCPU's, or none. The page must have RAM. *VP thread*, or
-// before it runs.
+// Makes the first word of `assist_page`, which must have RAM, the vCPU's APIC assist word; nothing:
+// it has none. *VP thread*, or before it runs.
 [[nodiscard]] absl::Status SetPvEoi(const kvm::Vcpu& vcpu, std::optional<hyperv::Gpn> assist_page);
 
 }  // namespace hvkit::vcpu

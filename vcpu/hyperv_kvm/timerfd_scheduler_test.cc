@@ -2,12 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <memory>
 #include <thread>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "testing/contracts/vp_scheduler_contract.h"
 #include "testing/status_matchers.h"
 
 namespace hvkit::vcpu {
@@ -183,5 +186,42 @@ TEST(TimerfdSchedulerLifeTest, EndsWithDeadlinesSet) {
   SUCCEED();
 }
 
+// Time passes at once, and Resume looks at each deadline then.
+class Harness {
+ public:
+  Harness() {
+    absl::StatusOr<std::unique_ptr<TimerfdScheduler>> made =
+        TimerfdScheduler::Create(kVps, clock_, [this](VpIndex vp) { ++polls_[vp.value()]; });
+    EXPECT_OK(made);
+    scheduler_ = *std::move(made);
+  }
+
+  hyperv::VpScheduler& scheduler() { return *scheduler_; }
+  VpIndex vp() { return VpIndex(0); }
+  VpIndex other_vp() { return VpIndex(1); }
+  VpIndex missing_vp() { return VpIndex(kVps); }
+  RefTime Now() { return clock_.Now(); }
+  RefDuration Soon() { return kMillisecond; }
+  void PassTime(RefDuration time) {
+    clock_.Set(clock_.Now() + time);
+    scheduler_->Suspend();
+    scheduler_->Resume();
+  }
+  int Polls(VpIndex vp) { return polls_[vp.value()].exchange(0); }
+
+ private:
+  static constexpr uint32_t kVps = 2;
+
+  SteppedClock clock_;
+  std::array<std::atomic<int>, kVps> polls_{};
+  std::unique_ptr<TimerfdScheduler> scheduler_;
+};
+
 }  // namespace
 }  // namespace hvkit::vcpu
+
+namespace hvkit::testing {
+
+INSTANTIATE_TYPED_TEST_SUITE_P(TimerfdScheduler, VpSchedulerContract, vcpu::Harness);
+
+}  // namespace hvkit::testing

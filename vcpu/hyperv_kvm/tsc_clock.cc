@@ -5,15 +5,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "hyperv/reference_time/tsc_scale.h"
+
 namespace hvkit::vcpu {
-namespace {
-
-uint64_t HighProduct(uint64_t a, uint64_t b) {
-  __extension__ using Product = unsigned __int128;
-  return static_cast<uint64_t>((Product{a} * b) >> 64);
-}
-
-}  // namespace
 
 uint64_t ReadHostTsc() {
   _mm_lfence();
@@ -50,7 +44,7 @@ uint64_t TscClock::NotBeforeLatest(uint64_t time) const {
 
 std::optional<hyperv::TscParameters> TscClock::InvariantTsc() const {
   absl::MutexLock lock(&mutex_);
-  const bool stable = is_stable_();
+  const bool stable = stable_.load(std::memory_order_relaxed) || is_stable_();
   stable_.store(stable, std::memory_order_relaxed);
   const Parameters parameters = Load();
   if (!stable || !VpsAgree() || parameters.frozen_at != kRunning) return std::nullopt;
@@ -90,11 +84,12 @@ void TscClock::Thaw() {
 
 uint64_t TscClock::TimeAt(const Parameters& parameters, uint64_t host_tsc) const {
   if (parameters.frozen_at != kRunning) return parameters.frozen_at;
-  return HighProduct(host_tsc + parameters.tsc_offset, scale_) + parameters.offset;
+  return hyperv::ReferenceTimeAt(host_tsc + parameters.tsc_offset, {scale_, parameters.offset})
+      .ticks();
 }
 
 uint64_t TscClock::OffsetFor(uint64_t time, uint64_t tsc_offset, uint64_t host_tsc) const {
-  return time - HighProduct(host_tsc + tsc_offset, scale_);
+  return time - hyperv::ReferenceTimeAt(host_tsc + tsc_offset, {scale_, 0}).ticks();
 }
 
 // Acquire loads here and release stores below keep the fields between the two accesses of the

@@ -31,12 +31,13 @@ uint64_t ReadHostTsc();
 class TscClock final : public hyperv::ReferenceClock {
  public:
   using ReadTsc = uint64_t (*)();
-  // Whether the guest's TSC counts steadily and alike on all processors. Asked each time that
-  // parameters are wanted, since KVM says so only once vCPUs have run (KVM_GET_CLOCK).
+  // Whether the guest's TSC counts steadily and alike on all processors. Asked when parameters are
+  // wanted, until the answer is yes: KVM says so only once vCPUs have run (KVM_GET_CLOCK), and not
+  // for a moment after a guest has moved its TSC, which MoveTsc knows better.
   using IsStable = std::function<bool()>;
 
-  // `scale` is 10^7 * 2^64 / TSC frequency (hyperv/reference_time). `tsc_offsets` are those of VP
-  // 0, 1, ...: guest TSC minus host TSC.
+  // `scale` is that of the guest's TSC (hyperv/reference_time/tsc_scale.h). `tsc_offsets` are those
+  // of VP 0, 1, ...: guest TSC minus host TSC.
   TscClock(uint64_t scale, std::vector<uint64_t> tsc_offsets, IsStable is_stable,
            ReadTsc read_tsc = ReadHostTsc);
 

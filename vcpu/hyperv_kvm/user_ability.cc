@@ -17,28 +17,19 @@ using hyperv::Enlightenment;
 
 constexpr char kSmtControlPath[] = "/sys/devices/system/cpu/smt/control";
 
-// A part of the back end that everything is built on, or one enlightenment.
+// What the back end as a whole is built on.
 struct Need {
   uint32_t cap;
   const char* purpose;
 };
-constexpr Need kBaseNeeds[] = {
+constexpr Need kNeeds[] = {
     {KVM_CAP_X86_USER_SPACE_MSR, "to serve MSRs in user space"},
     {KVM_CAP_X86_MSR_FILTER, "to intercept the synthetic MSRs"},
     {KVM_CAP_IRQCHIP, "for local APICs in the kernel"},
+    {KVM_CAP_SIGNAL_MSI, "to send interrupts"},
     {KVM_CAP_IMMEDIATE_EXIT, "to make a VP leave the guest"},
-};
-struct EnlightenmentNeed {
-  Enlightenment enlightenment;
-  Need need;
-};
-constexpr Need kTscFrequency = {KVM_CAP_GET_TSC_KHZ, "to know the guest's TSC frequency"};
-constexpr Need kTscOffset = {KVM_CAP_VCPU_ATTRIBUTES, "to know the guest's TSC offset"};
-constexpr Need kInterrupts = {KVM_CAP_SIGNAL_MSI, "to send interrupts"};
-constexpr EnlightenmentNeed kNeeds[] = {
-    {Enlightenment::kTime, kTscFrequency},        {Enlightenment::kTime, kTscOffset},
-    {Enlightenment::kFrequencies, kTscFrequency}, {Enlightenment::kSynic, kInterrupts},
-    {Enlightenment::kVapic, kInterrupts},
+    {KVM_CAP_GET_TSC_KHZ, "to know the guest's TSC frequency"},
+    {KVM_CAP_VCPU_ATTRIBUTES, "to know the guest's TSC offset"},
 };
 
 // What no capability of KVM's brings.
@@ -69,15 +60,11 @@ constexpr Absence kAbsences[] = {
      "KVM wakes an idle virtual processor only for interrupts that its RFLAGS let through"},
 };
 
-std::string Lack(const KernelFacts& facts, const Need& need) {
-  if (facts.Capability(need.cap) != 0) return "";
-  return absl::StrCat(kvm::CapName(need.cap), ", ", need.purpose, ", is 0 on this machine");
-}
-
 // Why there is no user back end at all here; empty if there is.
-std::string BaseLack(const KernelFacts& facts) {
-  for (const Need& need : kBaseNeeds) {
-    if (std::string lack = Lack(facts, need); !lack.empty()) return lack;
+std::string Lack(const KernelFacts& facts) {
+  for (const Need& need : kNeeds) {
+    if (facts.Capability(need.cap) != 0) continue;
+    return absl::StrCat(kvm::CapName(need.cap), ", ", need.purpose, ", is 0 on this machine");
   }
   return "";
 }
@@ -95,15 +82,11 @@ std::string CoreSharingLack(CoreSharing core_sharing) {
                       " whether cores have several threads");
 }
 
-// Why `e` cannot be had where the base can; empty if it can.
-std::string Reason(Enlightenment e, const KernelFacts& facts, CoreSharing core_sharing) {
+// Why `e` cannot be had where the back end can; empty if it can.
+std::string Reason(Enlightenment e, CoreSharing core_sharing) {
   if (e == Enlightenment::kNoNonarchCoresharing) return CoreSharingLack(core_sharing);
   for (const Absence& absence : kAbsences) {
     if (absence.enlightenment == e) return absence.reason;
-  }
-  for (const EnlightenmentNeed& row : kNeeds) {
-    if (row.enlightenment != e) continue;
-    if (std::string lack = Lack(facts, row.need); !lack.empty()) return lack;
   }
   return "";
 }
@@ -126,11 +109,10 @@ CoreSharing QueryCoreSharing() {
 }
 
 hyperv::Ability UserAbility(const KernelFacts& facts, CoreSharing core_sharing) {
-  const std::string base_lack = BaseLack(facts);
+  const std::string lack = Lack(facts);
   hyperv::Ability ability;
   for (const hyperv::EnlightenmentInfo& info : hyperv::AllEnlightenments()) {
-    std::string& reason = ability.reasons[hyperv::Index(info.id)];
-    reason = base_lack.empty() ? Reason(info.id, facts, core_sharing) : base_lack;
+    ability.reasons[hyperv::Index(info.id)] = lack.empty() ? Reason(info.id, core_sharing) : lack;
   }
   return ability;
 }

@@ -12,20 +12,15 @@ using hyperv::Enlightenment;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
+constexpr int kNeeded[] = {
+    KVM_CAP_X86_USER_SPACE_MSR, KVM_CAP_X86_MSR_FILTER, KVM_CAP_IRQCHIP,         KVM_CAP_SIGNAL_MSI,
+    KVM_CAP_IMMEDIATE_EXIT,     KVM_CAP_GET_TSC_KHZ,    KVM_CAP_VCPU_ATTRIBUTES,
+};
+
 KernelFacts WithoutHyperv() {
   KernelFacts facts;
-  for (uint32_t cap :
-       {KVM_CAP_X86_USER_SPACE_MSR, KVM_CAP_X86_MSR_FILTER, KVM_CAP_IRQCHIP, KVM_CAP_IMMEDIATE_EXIT,
-        KVM_CAP_SIGNAL_MSI, KVM_CAP_GET_TSC_KHZ, KVM_CAP_VCPU_ATTRIBUTES}) {
-    facts.capabilities[cap] = 1;
-  }
+  for (const int cap : kNeeded) facts.capabilities[static_cast<uint32_t>(cap)] = 1;
   return facts;
-}
-
-hyperv::Ability AbilityWithout(uint32_t cap) {
-  KernelFacts facts = WithoutHyperv();
-  facts.capabilities[cap] = 0;
-  return UserAbility(facts, CoreSharing::kImpossible);
 }
 
 TEST(UserAbilityTest, KernelWithoutHypervIsEnough) {
@@ -42,28 +37,15 @@ TEST(UserAbilityTest, KernelWithoutHypervIsEnough) {
   }
 }
 
-TEST(UserAbilityTest, MissingBaseCapabilityLeavesNothing) {
-  for (uint32_t cap : {KVM_CAP_X86_USER_SPACE_MSR, KVM_CAP_X86_MSR_FILTER, KVM_CAP_IRQCHIP,
-                       KVM_CAP_IMMEDIATE_EXIT}) {
-    const hyperv::Ability ability = AbilityWithout(cap);
+TEST(UserAbilityTest, MissingCapabilityLeavesNothing) {
+  for (const int cap : kNeeded) {
+    KernelFacts facts = WithoutHyperv();
+    facts.capabilities[static_cast<uint32_t>(cap)] = 0;
+    const hyperv::Ability ability = UserAbility(facts, CoreSharing::kImpossible);
     for (const hyperv::EnlightenmentInfo& info : hyperv::AllEnlightenments()) {
       EXPECT_THAT(ability.reason(info.id), HasSubstr("is 0 on this machine")) << info.name;
     }
   }
-}
-
-TEST(UserAbilityTest, InterruptsNeedSignalMsi) {
-  const hyperv::Ability ability = AbilityWithout(KVM_CAP_SIGNAL_MSI);
-  EXPECT_THAT(ability.reason(Enlightenment::kSynic), HasSubstr("KVM_CAP_SIGNAL_MSI"));
-  EXPECT_THAT(ability.reason(Enlightenment::kVapic), HasSubstr("KVM_CAP_SIGNAL_MSI"));
-  EXPECT_THAT(ability.reason(Enlightenment::kTime), IsEmpty());
-}
-
-TEST(UserAbilityTest, TimeNeedsFrequencyAndOffsetOfTheTsc) {
-  EXPECT_THAT(AbilityWithout(KVM_CAP_GET_TSC_KHZ).reason(Enlightenment::kTime),
-              HasSubstr("KVM_CAP_GET_TSC_KHZ"));
-  EXPECT_THAT(AbilityWithout(KVM_CAP_VCPU_ATTRIBUTES).reason(Enlightenment::kTime),
-              HasSubstr("KVM_CAP_VCPU_ATTRIBUTES"));
 }
 
 TEST(UserAbilityTest, CallsWaitForTheDispatcher) {

@@ -1,0 +1,52 @@
+// What the model asks a VP's vCPU for: its running time, its local APIC's registers, and EOIs
+// without exits. Sources: hyperv/partition/host_hooks.h; Intel SDM volume 3, "x2APIC Register
+// Address Space"; kvm_hv_set_msr() in Linux.
+//
+// The APIC's registers are reached as MSRs of the host side: the x2APIC's where the guest has
+// switched its APIC to that mode, otherwise through KVM's own Hyper-V emulation. In xAPIC mode on a
+// kernel without that emulation there is no safe way (KVM_SET_LAPIC would lose interrupts that come
+// meanwhile): the accesses fault.
+#ifndef HVKIT_VCPU_HYPERV_KVM_VCPU_HOOKS_H_
+#define HVKIT_VCPU_HYPERV_KVM_VCPU_HOOKS_H_
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "hyperv/host/ids.h"
+#include "hyperv/host/ref_time.h"
+#include "hyperv/msr/msr_outcome.h"
+#include "hyperv/partition/host_hooks.h"
+#include "kvm_ioctls/vcpu.h"
+
+namespace hvkit::vcpu {
+
+// Each method is *VP thread*, that of the VP it names; Attach is for before vCPUs run.
+class VcpuHooks final : public hyperv::VpRuntime,
+                        public hyperv::ApicRegisters,
+                        public hyperv::EoiAssist {
+ public:
+  explicit VcpuHooks(uint32_t vp_count) : vcpus_(vp_count) {}
+
+  // The VP's vCPU, at an address that it keeps.
+  void Attach(hyperv::VpIndex vp, const kvm::Vcpu& vcpu) { vcpus_[vp.value()] = &vcpu; }
+  [[nodiscard]] const kvm::Vcpu& vcpu(hyperv::VpIndex vp) const { return *vcpus_[vp.value()]; }
+
+  hyperv::RefDuration Runtime(hyperv::VpIndex vp) const override;
+
+  hyperv::MsrOutcome WriteEoi(hyperv::VpIndex vp) override;
+  hyperv::MsrRead ReadIcr(hyperv::VpIndex vp) override;
+  hyperv::MsrOutcome WriteIcr(hyperv::VpIndex vp, uint64_t value) override;
+  hyperv::MsrRead ReadTpr(hyperv::VpIndex vp) override;
+  hyperv::MsrOutcome WriteTpr(hyperv::VpIndex vp, uint8_t value) override;
+
+  // A KVM that refuses leaves the guest with ordinary EOIs.
+  void SetAssistPage(hyperv::VpIndex vp, std::optional<hyperv::Gpn> page) override;
+
+ private:
+  std::vector<const kvm::Vcpu*> vcpus_;
+};
+
+}  // namespace hvkit::vcpu
+
+#endif  // HVKIT_VCPU_HYPERV_KVM_VCPU_HOOKS_H_
