@@ -1,0 +1,103 @@
+// The list of all bits, apart from what is said of them.
+#include <span>
+
+#include "hyperv/tlfs/cpuid.h"
+#include "testing/tables/coverage.h"
+
+namespace hvkit::testing {
+namespace {
+
+namespace bits = hyperv::tlfs::bits;
+
+constexpr const hyperv::tlfs::CpuidBit* kAllCpuidBits[] = {
+    &bits::kAccessVpRuntime,
+    &bits::kAccessTimeRefCount,
+    &bits::kAccessSynic,
+    &bits::kAccessStimer,
+    &bits::kAccessApic,
+    &bits::kAccessHypercall,
+    &bits::kAccessVpIndex,
+    &bits::kAccessReset,
+    &bits::kAccessStats,
+    &bits::kAccessReferenceTsc,
+    &bits::kAccessGuestIdle,
+    &bits::kAccessFrequency,
+    &bits::kAccessDebug,
+    &bits::kAccessReenlightenment,
+    &bits::kAccessTscInvariant,
+    &bits::kCreatePartitions,
+    &bits::kAccessPartitionId,
+    &bits::kAccessMemoryPool,
+    &bits::kPostMessages,
+    &bits::kSignalEvents,
+    &bits::kCreatePort,
+    &bits::kConnectPort,
+    &bits::kAccessStatsCalls,
+    &bits::kDebugging,
+    &bits::kCpuManagement,
+    &bits::kAccessVsm,
+    &bits::kAccessVpRegisters,
+    &bits::kFastHypercallOutput,
+    &bits::kExtendedHypercalls,
+    &bits::kStartVirtualProcessor,
+    &bits::kIsolationPrivilege,
+    &bits::kInvariantMperf,
+    &bits::kSupervisorShadowStack,
+    &bits::kArchitecturalPmu,
+    &bits::kExceptionTrapIntercept,
+    &bits::kMwait,
+    &bits::kGuestDebugging,
+    &bits::kPerformanceMonitor,
+    &bits::kDynamicPartitioning,
+    &bits::kXmmInput,
+    &bits::kGuestIdle,
+    &bits::kHypervisorSleep,
+    &bits::kNumaDistance,
+    &bits::kFrequencyMsrs,
+    &bits::kSyntheticMachineCheck,
+    &bits::kGuestCrashMsrs,
+    &bits::kDebugMsrs,
+    &bits::kNpiep,
+    &bits::kDisableHypervisor,
+    &bits::kExtendedGvaRanges,
+    &bits::kXmmOutput,
+    &bits::kSintPolling,
+    &bits::kHypercallMsrLock,
+    &bits::kDirectStimer,
+    &bits::kVsmPat,
+    &bits::kVsmBndcfgs,
+    &bits::kUnhaltedTimer,
+    &bits::kIntelLbr,
+    &bits::kUseAddressSwitch,
+    &bits::kUseLocalFlush,
+    &bits::kUseRemoteFlush,
+    &bits::kUseApicMsrs,
+    &bits::kUseResetMsr,
+    &bits::kUseRelaxedTiming,
+    &bits::kUseDmaRemapping,
+    &bits::kUseInterruptRemapping,
+    &bits::kUseX2ApicMsrs,
+    &bits::kDeprecateAutoEoi,
+    &bits::kUseClusterIpi,
+    &bits::kUseExProcessorMasks,
+    &bits::kIsNested,
+    &bits::kUseIntForMbec,
+    &bits::kUseEvmcs,
+    &bits::kUseSyncedTimeline,
+    &bits::kUseDirectLocalFlush,
+    &bits::kNoNonarchCoresharing,
+    &bits::kNestedDirectFlush,
+    &bits::kNestedFlushGpa,
+    &bits::kNestedMsrBitmap,
+    &bits::kNestedVirtualizationException,
+    &bits::kNestedDebugCtl,
+    &bits::kNestedEnlightenedTlb,
+    &bits::kNestedPerfGlobalCtrl,
+    &bits::kAllowKernelDebugging,
+};
+
+}  // namespace
+
+std::span<const hyperv::tlfs::CpuidBit* const> AllCpuidBits() { return kAllCpuidBits; }
+
+}  // namespace hvkit::testing
