@@ -17,12 +17,13 @@
 #include "hyperv/host/vp_scheduler.h"
 #include "hyperv/stimer/synthetic_timers.h"
 #include "hyperv/synic/message_sink.h"
+#include "hyperv/tlfs/msr.h"
 
 namespace hvkit::hyperv {
 namespace {
 
-constexpr uint32_t kConfig0 = 0x400000B0;
-constexpr uint32_t kCount0 = 0x400000B1;
+constexpr uint32_t kConfig0 = static_cast<uint32_t>(tlfs::MsrIndex::kStimer0Config);
+constexpr uint32_t kCount0 = static_cast<uint32_t>(tlfs::MsrIndex::kStimer0Count);
 constexpr uint64_t kDirectOneShot = 0x1ED8;   // vector 0xED, auto-enable
 constexpr uint64_t kDirectPeriodic = 0x1EDA;  // and periodic
 constexpr uint64_t kFar = uint64_t{1} << 60;

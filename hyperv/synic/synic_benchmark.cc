@@ -2,7 +2,6 @@
 // peers' measurements, so that runs can be paired.
 #include <benchmark/benchmark.h>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -16,16 +15,20 @@
 #include "hyperv/synic/message_port.h"
 #include "hyperv/synic/synic.h"
 #include "hyperv/synic/test_guest.h"
+#include "hyperv/tlfs/msr.h"
 #include "hyperv/tlfs/synic.h"
 
 namespace hvkit::hyperv {
 namespace {
 
-constexpr uint32_t kScontrol = 0x40000080;
-constexpr uint32_t kSiefp = 0x40000082;
-constexpr uint32_t kSimp = 0x40000083;
-constexpr uint32_t kEom = 0x40000084;
-constexpr uint32_t kSint2 = 0x40000092;
+constexpr uint32_t Index(tlfs::MsrIndex index) { return static_cast<uint32_t>(index); }
+
+constexpr uint32_t kScontrol = Index(tlfs::MsrIndex::kScontrol);
+constexpr uint32_t kSiefp = Index(tlfs::MsrIndex::kSiefp);
+constexpr uint32_t kSimp = Index(tlfs::MsrIndex::kSimp);
+constexpr uint32_t kEom = Index(tlfs::MsrIndex::kEom);
+constexpr uint32_t kSint2 = Index(tlfs::MsrIndex::kSint0) + 2;
+constexpr uint32_t kUnknown = kEom + 1;
 constexpr SintIndex kSint = SintIndex::Of<2>();
 constexpr std::byte kPayload[16] = {};
 
@@ -76,7 +79,7 @@ void ReadMsr(benchmark::State& state, uint32_t index) {
   }
 }
 BENCHMARK_CAPTURE(ReadMsr, sint2, kSint2)->Name("msr_read_sint2");
-BENCHMARK_CAPTURE(ReadMsr, unknown, 0x40000085)->Name("msr_read_unknown");
+BENCHMARK_CAPTURE(ReadMsr, unknown, kUnknown)->Name("msr_read_unknown");
 
 void WriteMsr(benchmark::State& state, uint32_t index, uint64_t value) {
   Machine machine;
@@ -89,7 +92,7 @@ void WriteMsr(benchmark::State& state, uint32_t index, uint64_t value) {
 BENCHMARK_CAPTURE(WriteMsr, sint2, kSint2, 0x52)->Name("msr_write_sint2");
 BENCHMARK_CAPTURE(WriteMsr, scontrol, kScontrol, 1)->Name("msr_write_scontrol");
 BENCHMARK_CAPTURE(WriteMsr, eom, kEom, 0)->Name("msr_write_eom");
-BENCHMARK_CAPTURE(WriteMsr, unknown, 0x40000085, 0)->Name("msr_write_unknown");
+BENCHMARK_CAPTURE(WriteMsr, unknown, kUnknown, 0)->Name("msr_write_unknown");
 
 void Direct(benchmark::State& state) {
   Machine machine;
