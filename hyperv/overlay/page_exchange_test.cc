@@ -78,7 +78,7 @@ TEST(PageExchangeTest, SeveralGuestStoresInTheMiddleKeepTheLast) {
   Page ram;
   Page buffer;
   buffer[0] = 6;
-  for (const uint64_t value : {7, 8, 9}) ram.GuestWillStore(value);
+  for (const uint64_t value : {7u, 8u, 9u}) ram.GuestWillStore(value);
   ExchangeWord(ram, buffer, 0);
   EXPECT_EQ(ram[0], 6u);
   EXPECT_EQ(buffer[0], 9u);
