@@ -23,16 +23,17 @@ SyntheticTimersConfig TimersConfigOf(VpIndex vp, const VirtualProcessor::Surroun
 }  // namespace
 
 VirtualProcessor::VirtualProcessor(VpIndex index, const Surroundings& partition)
-    : index_(index),
+    : turns_(partition.host.scheduler),
+      index_(index),
       gate_(partition.gate),
       shared_(partition.shared),
       runtime_(partition.host.runtime),
       idle_(partition.host.idle),
       apic_(partition.host.apic),
       timers_(TimersConfigOf(index, partition), partition.host.clock, synic_,
-              partition.host.interrupts, partition.host.scheduler),
+              partition.host.interrupts, turns_),
       synic_(SynicConfigOf(index, partition), partition.overlays, partition.host.interrupts,
-             partition.host.scheduler),
+             turns_),
       assist_page_(partition.overlays, index, partition.host.eoi_assist) {
   synic_.SetSlotWaiter(&timers_);
 }

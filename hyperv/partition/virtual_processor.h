@@ -16,6 +16,7 @@
 #include "hyperv/partition/assist_page.h"
 #include "hyperv/partition/partition_config.h"
 #include "hyperv/partition/partition_msrs.h"
+#include "hyperv/partition/turn_requests.h"
 #include "hyperv/stimer/synthetic_timers.h"
 #include "hyperv/synic/synic.h"
 
@@ -46,6 +47,7 @@ class VirtualProcessor {
 
   // The turn that VpScheduler asks for: delivers messages from other threads, fires due timers.
   void Poll(RefTime now) {
+    if (!turns_.Take(now)) return;
     synic_.Poll();
     timers_.Poll(now);
   }
@@ -65,6 +67,7 @@ class VirtualProcessor {
   MsrRead ReadApic(MsrId id) const;
   MsrOutcome WriteApic(MsrId id, uint64_t value) const;
 
+  alignas(64) TurnRequests turns_;
   const VpIndex index_;
   const MsrGate& gate_;
   PartitionMsrs& shared_;
