@@ -43,11 +43,11 @@ absl::StatusOr<CpuSetup> CpuSetup::Create(const kvm::Kvm& kvm, uint32_t cpus,
 }
 
 absl::Status CpuSetup::SetCpuid(const kvm::Vcpu& vcpu, uint32_t index,
-                                const vcpu::KernelBackend* backend) const {
+                                HypervBackend* backend) const {
   std::vector<vcpu::CpuidLeaf> leaves;
   if (backend != nullptr) {
     HVKIT_ASSIGN_OR_RETURN(const std::vector<hyperv::CpuidEntry> entries,
-                           backend->SetUpVcpu(vcpu, hyperv::VpIndex(index)));
+                           backend->SetUpVcpu(hyperv::VpIndex(index), vcpu));
     for (const hyperv::CpuidEntry& e : entries)
       leaves.push_back({e.leaf, e.eax, e.ebx, e.ecx, e.edx});
   }

@@ -14,8 +14,8 @@
 #include "kvm_ioctls/kvm.h"
 #include "kvm_ioctls/vcpu.h"
 #include "vcpu/cpuid_merge.h"
-#include "vcpu/hyperv_kvm/kernel_backend.h"
 #include "vmm/boot_plan.h"
+#include "vmm/hyperv_backend.h"
 #include "vmm/hyperv_setup.h"
 
 namespace hvkit::vmm {
@@ -30,10 +30,10 @@ class CpuSetup {
   // KVM's own features, to be shown above Hyper-V's leaves; nothing with kvm=off.
   [[nodiscard]] const std::optional<hyperv::KvmLeaf>& kvm_leaf() const { return kvm_leaf_; }
 
-  // Gives the vCPU its table: with Hyper-V's leaves if there is a back end, which sets up the vCPU
-  // first.
+  // Gives the vCPU its table: with Hyper-V's leaves if there is a back end (else null), which sets
+  // up the vCPU first.
   [[nodiscard]] absl::Status SetCpuid(const kvm::Vcpu& vcpu, uint32_t index,
-                                      const vcpu::KernelBackend* backend) const;
+                                      HypervBackend* backend) const;
 
  private:
   CpuSetup(kvm::Cpuid supported, vcpu::CpuidPlan plan, std::optional<hyperv::KvmLeaf> kvm_leaf)

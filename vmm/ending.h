@@ -20,6 +20,7 @@ struct PoweredOff {};
 struct WasReset {
   const char* how;  // a literal: what the guest used
 };
+inline constexpr char kResetByMsr[] = "HV_X64_MSR_RESET";
 struct DebugExited {
   uint32_t value;
 };

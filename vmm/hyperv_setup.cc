@@ -46,25 +46,37 @@ std::optional<std::string> ValueOf(Enlightenment e, const EnlightenmentSet& set)
 
 }  // namespace
 
-absl::StatusOr<hyperv::CpuSpec> CheckCpuFlags(const Config& config) {
-  HVKIT_ASSIGN_OR_RETURN(hyperv::CpuSpec spec, hyperv::ParseCpuFlag(config.cpu));
-  if (config.hyperv == Backend::kUser) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--hyperv=user: ", kNoUserBackend, "; use --hyperv=kernel or --hyperv=auto"));
-  }
-  return spec;
-}
-
-absl::StatusOr<HypervSetup> ResolveHyperv(const hyperv::CpuSpec& spec, const kvm::Kvm& kvm) {
+absl::StatusOr<HypervSetup> ResolveHyperv(const hyperv::CpuSpec& spec, Backend backend,
+                                          vcpu::KernelFacts facts, vcpu::CoreSharing core_sharing) {
   HypervSetup setup;
   setup.kvm_leaves = spec.kvm;
-  HVKIT_ASSIGN_OR_RETURN(setup.facts, vcpu::QueryKernelFacts(kvm));
-  HVKIT_ASSIGN_OR_RETURN(setup.resolution, hyperv::Resolve(spec, vcpu::KernelAbility(setup.facts)));
+  setup.facts = std::move(facts);
+  const bool may_be_kernel =
+      backend == Backend::kKernel || (backend == Backend::kAuto && !setup.facts.hv_leaves.empty());
+  if (may_be_kernel) {
+    absl::StatusOr<hyperv::Resolution> kernel =
+        hyperv::Resolve(spec, vcpu::KernelAbility(setup.facts));
+    if (!kernel.ok() && backend == Backend::kKernel) return kernel.status();
+    if (kernel.ok()) {
+      setup.resolution = *std::move(kernel);
+      return setup;
+    }
+  }
+  setup.backend = HypervSetup::Kind::kUser;
+  HVKIT_ASSIGN_OR_RETURN(setup.resolution,
+                         hyperv::Resolve(spec, vcpu::UserAbility(setup.facts, core_sharing)));
   return setup;
 }
 
+absl::StatusOr<HypervSetup> ResolveHyperv(const hyperv::CpuSpec& spec, Backend backend,
+                                          const kvm::Kvm& kvm) {
+  HVKIT_ASSIGN_OR_RETURN(vcpu::KernelFacts facts, vcpu::QueryKernelFacts(kvm));
+  return ResolveHyperv(spec, backend, std::move(facts), vcpu::QueryCoreSharing());
+}
+
 EnlightenmentsInForce ToEvent(const HypervSetup& setup) {
-  EnlightenmentsInForce event{.backend = "kernel", .in_force = {}, .absent = {}};
+  const bool kernel = setup.backend == HypervSetup::Kind::kKernel;
+  EnlightenmentsInForce event{.backend = kernel ? "kernel" : "user", .in_force = {}, .absent = {}};
   for (const hyperv::EnlightenmentInfo& info : hyperv::AllEnlightenments()) {
     const std::string name(info.name);
     const EnlightenmentSet& in_force = setup.resolution.in_force;

@@ -11,15 +11,16 @@
 #include "hyperv/enlightenments/resolve.h"
 #include "kvm_ioctls/kvm.h"
 #include "vcpu/hyperv_kvm/kernel_ability.h"
+#include "vcpu/hyperv_kvm/user_ability.h"
 #include "vmm/config.h"
 #include "vmm/events.h"
 
 namespace hvkit::vmm {
 
-// Why the user back end gives nothing: it is not written yet.
-inline constexpr char kNoUserBackend[] = "the user back end is not part of this version of hvkit";
-
 struct HypervSetup {
+  enum class Kind : uint8_t { kKernel, kUser };
+
+  Kind backend = Kind::kKernel;
   bool kvm_leaves = true;  // false: kvm=off
   vcpu::KernelFacts facts;
   hyperv::Resolution resolution;
@@ -27,12 +28,15 @@ struct HypervSetup {
   [[nodiscard]] bool enabled() const { return resolution.in_force.Enabled(); }
 };
 
-// The checks of --cpu and --hyperv that need no KVM: kInvalidArgument, one line.
-[[nodiscard]] absl::StatusOr<hyperv::CpuSpec> CheckCpuFlags(const Config& config);
-
-// Asks KVM and resolves. kFailedPrecondition names what was asked for and cannot be had.
+// Asks KVM, chooses the back end and resolves. kAuto takes the kernel back end where KVM has
+// Hyper-V and it can give all that was named, the user back end otherwise. kFailedPrecondition
+// names what was asked for and cannot be had.
 [[nodiscard]] absl::StatusOr<HypervSetup> ResolveHyperv(const hyperv::CpuSpec& spec,
-                                                        const kvm::Kvm& kvm);
+                                                        Backend backend, const kvm::Kvm& kvm);
+// The same from KVM's answers.
+[[nodiscard]] absl::StatusOr<HypervSetup> ResolveHyperv(const hyperv::CpuSpec& spec,
+                                                        Backend backend, vcpu::KernelFacts facts,
+                                                        vcpu::CoreSharing core_sharing);
 
 [[nodiscard]] EnlightenmentsInForce ToEvent(const HypervSetup& setup);
 

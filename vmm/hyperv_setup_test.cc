@@ -6,6 +6,9 @@
 #include <optional>
 #include <string>
 
+#include "hyperv/enlightenments/cpu_flag.h"
+#include "hyperv/enlightenments/enlightenment.h"
+#include "kvm_ioctls/kvm_compat.h"
 #include "testing/status_matchers.h"
 
 namespace hvkit::vmm {
@@ -15,22 +18,43 @@ using ::hvkit::testing::StatusIs;
 using hyperv::Enlightenment;
 using ::testing::HasSubstr;
 
-Config WithCpu(const std::string& cpu) {
-  Config config;
-  config.cpu = cpu;
-  return config;
+// A KVM with Hyper-V of its own, or without.
+vcpu::KernelFacts Facts(bool with_hyperv) {
+  vcpu::KernelFacts facts;
+  for (const int cap :
+       {KVM_CAP_X86_USER_SPACE_MSR, KVM_CAP_X86_MSR_FILTER, KVM_CAP_SIGNAL_MSI,
+        KVM_CAP_SYS_HYPERV_CPUID, KVM_CAP_HYPERV_VP_INDEX, KVM_CAP_HYPERV_ENFORCE_CPUID}) {
+    facts.capabilities[static_cast<uint32_t>(cap)] = 1;
+  }
+  if (with_hyperv)
+    facts.hv_leaves = {{0x40000003, 0xffffffff, 0, 0, 0}, {0x40000004, 0x20, 0, 0, 0}};
+  return facts;
 }
 
-TEST(HypervSetupTest, DependencyIsCheckedWithoutKvm) {
-  EXPECT_THAT(CheckCpuFlags(WithCpu("host,hv_synic")),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("hv_vpindex")));
+absl::StatusOr<HypervSetup> Resolved(const std::string& cpu, Backend backend, bool with_hyperv) {
+  absl::StatusOr<hyperv::CpuSpec> spec = hyperv::ParseCpuFlag(cpu);
+  if (!spec.ok()) return spec.status();
+  return ResolveHyperv(*spec, backend, Facts(with_hyperv), vcpu::CoreSharing::kUnknown);
 }
 
-TEST(HypervSetupTest, UserBackendIsRefusedWithTheRemedy) {
-  Config config = WithCpu("host");
-  config.hyperv = Backend::kUser;
-  EXPECT_THAT(CheckCpuFlags(config),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("--hyperv=kernel")));
+TEST(HypervSetupTest, AutoTakesKvmsOwnHyperv) {
+  ASSERT_OK_AND_ASSIGN(const HypervSetup setup, Resolved("host,hv_relaxed", Backend::kAuto, true));
+  EXPECT_EQ(setup.backend, HypervSetup::Kind::kKernel);
+}
+
+TEST(HypervSetupTest, AutoTakesTheUserBackendWithoutKvmsHyperv) {
+  ASSERT_OK_AND_ASSIGN(const HypervSetup setup, Resolved("host,hv_relaxed", Backend::kAuto, false));
+  EXPECT_EQ(setup.backend, HypervSetup::Kind::kUser);
+}
+
+TEST(HypervSetupTest, UserIsTakenThoughKvmHasHyperv) {
+  ASSERT_OK_AND_ASSIGN(const HypervSetup setup, Resolved("host,hv_relaxed", Backend::kUser, true));
+  EXPECT_EQ(setup.backend, HypervSetup::Kind::kUser);
+}
+
+TEST(HypervSetupTest, KernelIsRefusedWithoutKvmsHyperv) {
+  EXPECT_THAT(Resolved("host,hv_relaxed", Backend::kKernel, false),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("hv_relaxed")));
 }
 
 // The event's entry for `name`, in force or absent.

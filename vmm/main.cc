@@ -72,12 +72,12 @@ absl::StatusOr<kvm::Kvm> OpenKvm() {
 
 // Flags, dependencies, files, KVM: in this order.
 absl::StatusOr<EndReport> RunGuest(const Config& config) {
-  HVKIT_ASSIGN_OR_RETURN(const hyperv::CpuSpec spec, CheckCpuFlags(config));
+  HVKIT_ASSIGN_OR_RETURN(const hyperv::CpuSpec spec, hyperv::ParseCpuFlag(config.cpu));
   HVKIT_ASSIGN_OR_RETURN(const std::unique_ptr<const Inputs> inputs, ReadInputs(config));
   HVKIT_ASSIGN_OR_RETURN(const std::unique_ptr<EventLog> events, OpenEvents(config));
   HVKIT_ASSIGN_OR_RETURN(const std::unique_ptr<Console> console, Console::Open(config));
   HVKIT_ASSIGN_OR_RETURN(const kvm::Kvm kvm, OpenKvm());
-  HVKIT_ASSIGN_OR_RETURN(const HypervSetup hyperv, ResolveHyperv(spec, kvm));
+  HVKIT_ASSIGN_OR_RETURN(const HypervSetup hyperv, ResolveHyperv(spec, config.hyperv, kvm));
   for (const std::string& advice : hyperv::Advice(spec.requested)) Say(advice);
   HVKIT_ASSIGN_OR_RETURN(const std::unique_ptr<VirtualMachine> machine,
                          VirtualMachine::Create(kvm, config, hyperv, inputs->plan, *console));

@@ -9,7 +9,7 @@
 #include "kvm_ioctls/cap.h"
 #include "kvm_ioctls/kvm.h"
 #include "vcpu/hyperv_kvm/kernel_ability.h"
-#include "vmm/hyperv_setup.h"
+#include "vcpu/hyperv_kvm/user_ability.h"
 
 namespace hvkit::vmm {
 namespace {
@@ -26,8 +26,8 @@ std::optional<std::string> Refusal(const hyperv::Ability& ability, hyperv::Enlig
   return ability.reason(e);
 }
 
-// Asks KVM into `probe` and returns what its own Hyper-V can do.
-absl::StatusOr<hyperv::Ability> ProbeKvm(KvmProbe& probe) {
+// Asks KVM into `probe`, and returns its answers.
+absl::StatusOr<vcpu::KernelFacts> ProbeKvm(KvmProbe& probe) {
   absl::StatusOr<kvm::Kvm> kvm = kvm::Kvm::Open();
   if (!kvm.ok()) return kvm.status();
   absl::StatusOr<vcpu::KernelFacts> facts = vcpu::QueryKernelFacts(*kvm);
@@ -35,7 +35,7 @@ absl::StatusOr<hyperv::Ability> ProbeKvm(KvmProbe& probe) {
   probe.api_version = kvm->GetApiVersion().value_or(0);
   for (const auto& [cap, value] : facts->capabilities)
     probe.caps.emplace_back(kvm::CapName(cap), value);
-  return vcpu::KernelAbility(*facts);
+  return facts;
 }
 
 const char* ValueSyntax(hyperv::EnlightenmentKind kind) {
@@ -56,17 +56,18 @@ const char* ValueSyntax(hyperv::EnlightenmentKind kind) {
 
 ProbeResult Probe() {
   ProbeResult result;
-  absl::StatusOr<hyperv::Ability> kernel = ProbeKvm(result.kvm);
-  if (!kernel.ok()) {
-    result.kvm.unusable_reason = std::string(kernel.status().message());
-    kernel = Unable(result.kvm.unusable_reason);
-  }
-  const hyperv::Ability user = Unable(kNoUserBackend);
-  result.kernel.unavailable_reason = kernel->reason(hyperv::Enlightenment::kRelaxed);
-  result.user.unavailable_reason = kNoUserBackend;
+  const absl::StatusOr<vcpu::KernelFacts> facts = ProbeKvm(result.kvm);
+  if (!facts.ok()) result.kvm.unusable_reason = std::string(facts.status().message());
+  const hyperv::Ability unable = Unable(result.kvm.unusable_reason);
+  const hyperv::Ability kernel = facts.ok() ? vcpu::KernelAbility(*facts) : unable;
+  const hyperv::Ability user =
+      facts.ok() ? vcpu::UserAbility(*facts, vcpu::QueryCoreSharing()) : unable;
+  // What needs nothing but a back end.
+  result.kernel.unavailable_reason = kernel.reason(hyperv::Enlightenment::kRelaxed);
+  result.user.unavailable_reason = user.reason(hyperv::Enlightenment::kRelaxed);
   for (const hyperv::EnlightenmentInfo& info : hyperv::AllEnlightenments()) {
     result.enlightenments.push_back(
-        {std::string(info.name), Refusal(*kernel, info.id), Refusal(user, info.id)});
+        {std::string(info.name), Refusal(kernel, info.id), Refusal(user, info.id)});
   }
   return result;
 }

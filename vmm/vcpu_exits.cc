@@ -5,16 +5,14 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
+#include "hyperv/host/ids.h"
 #include "kvm_ioctls/kvm_compat.h"
+#include "vcpu/hyperv_kvm/kernel_backend.h"
 
 namespace hvkit::vmm {
 namespace {
 
 using vcpu::ExitAction;
-
-GuestCrash ToEvent(vcpu::CrashReport report) {
-  return {.parameters = report.parameters, .message = std::move(report.message)};
-}
 
 }  // namespace
 
@@ -24,12 +22,12 @@ ExitAction VcpuExits::Stop(Ending ending) {
 }
 
 ExitAction VcpuExits::OnMsr(kvm::MsrExit exit) {
-  if (backend_ == nullptr) {
+  if (backend_ != nullptr) {
+    backend_->OnMsr(hyperv::VpIndex(cpu_), runner_->vcpu(), exit);
+  } else {
     exit.SetError();
-    return ExitAction::kContinue;
   }
-  std::optional<vcpu::CrashReport> crash = backend_->OnMsr(runner_->vcpu(), exit);
-  return crash.has_value() ? Stop(Crashed{ToEvent(*std::move(crash))}) : ExitAction::kContinue;
+  return ExitAction::kContinue;
 }
 
 ExitAction VcpuExits::OnHyperv(kvm::HypervExit exit) {
@@ -37,15 +35,19 @@ ExitAction VcpuExits::OnHyperv(kvm::HypervExit exit) {
   return ExitAction::kContinue;
 }
 
+ExitAction VcpuExits::OnKicked() {
+  if (backend_ != nullptr) backend_->OnKicked(hyperv::VpIndex(cpu_));
+  return ExitAction::kContinue;
+}
+
 ExitAction VcpuExits::OnSystemEvent(kvm::SystemEventExit exit) {
   switch (exit.type()) {
     case KVM_SYSTEM_EVENT_RESET:
-      return Stop(WasReset{"HV_X64_MSR_RESET"});
+      return Stop(WasReset{kResetByMsr});
     case KVM_SYSTEM_EVENT_SHUTDOWN:
       return Stop(PoweredOff{});
     case KVM_SYSTEM_EVENT_CRASH:
-      return Stop(Crashed{backend_ != nullptr ? ToEvent(backend_->OnCrashEvent(runner_->vcpu()))
-                                              : GuestCrash{}});
+      return Stop(Crashed{{vcpu::ReadCrashParameters(runner_->vcpu()), std::nullopt}});
     default:
       return Stop(Failed{absl::InternalError(absl::StrFormat(
           "vCPU %d: KVM_EXIT_SYSTEM_EVENT of unknown type %d", cpu_, exit.type()))});

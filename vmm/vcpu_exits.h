@@ -7,9 +7,9 @@
 
 #include "kvm_ioctls/vcpu.h"
 #include "vcpu/exit_handlers.h"
-#include "vcpu/hyperv_kvm/kernel_backend.h"
 #include "vcpu/kvm_runner.h"
 #include "vmm/ending.h"
+#include "vmm/hyperv_backend.h"
 
 namespace hvkit::vmm {
 
@@ -17,7 +17,7 @@ namespace hvkit::vmm {
 class VcpuExits final : public vcpu::ExitHandlers {
  public:
   // `backend` is null without Hyper-V. Both outlive this object.
-  VcpuExits(uint32_t cpu, EndLatch& latch, const vcpu::KernelBackend* backend)
+  VcpuExits(uint32_t cpu, EndLatch& latch, HypervBackend* backend)
       : cpu_(cpu), latch_(latch), backend_(backend) {}
 
   // The runner that calls this object; before it runs.
@@ -28,14 +28,14 @@ class VcpuExits final : public vcpu::ExitHandlers {
   vcpu::ExitAction OnSystemEvent(kvm::SystemEventExit exit) override;
   vcpu::ExitAction OnShutdown() override;
   vcpu::ExitAction OnOther(kvm::Exit exit) override;
-  vcpu::ExitAction OnKicked() override { return vcpu::ExitAction::kContinue; }
+  vcpu::ExitAction OnKicked() override;
 
  private:
   vcpu::ExitAction Stop(Ending ending);
 
   const uint32_t cpu_;
   EndLatch& latch_;
-  const vcpu::KernelBackend* const backend_;
+  HypervBackend* const backend_;
   vcpu::KvmRunner* runner_ = nullptr;
 };
 

@@ -74,12 +74,14 @@ absl::Status VirtualMachine::SetUpCpus(const kvm::Kvm& kvm, const Config& config
                                        const HypervSetup& hyperv, const EntryState& entry) {
   HVKIT_ASSIGN_OR_RETURN(const CpuSetup setup, CpuSetup::Create(kvm, config.cpus, hyperv));
   if (hyperv.enabled()) {
-    backend_.emplace(hyperv.resolution.in_force, hyperv.facts, setup.kvm_leaf(), *memory_);
-    HVKIT_RETURN_IF_ERROR(backend_->SetUpVm(vm_));
+    HypervHost host{vm_, *memory_, latch_,
+                    [this](hyperv::VpIndex vp) { cpus_[vp.value()].thread->Kick(); }};
+    backend_ = MakeHypervBackend(hyperv, config.cpus, setup.kvm_leaf(), std::move(host));
+    HVKIT_RETURN_IF_ERROR(backend_->SetUpVm());
   }
   for (uint32_t index = 0; index < config.cpus; ++index) {
     HVKIT_ASSIGN_OR_RETURN(kvm::Vcpu vcpu, vm_.CreateVcpu(index));
-    HVKIT_RETURN_IF_ERROR(setup.SetCpuid(vcpu, index, backend_.has_value() ? &*backend_ : nullptr));
+    HVKIT_RETURN_IF_ERROR(setup.SetCpuid(vcpu, index, backend_.get()));
     HVKIT_RETURN_IF_ERROR(index == 0 ? SetBootState(vcpu, entry, *memory_)
                                      : vcpu::SetWaitForSipi(vcpu));
     HVKIT_ASSIGN_OR_RETURN(Cpu cpu, MakeCpu(index, std::move(vcpu)));
@@ -88,13 +90,18 @@ absl::Status VirtualMachine::SetUpCpus(const kvm::Kvm& kvm, const Config& config
   latch_.set_on_end([this] {
     for (Cpu& cpu : cpus_) cpu.thread->Stop();
   });
-  return absl::OkStatus();
+  return backend_ != nullptr ? StartBackend() : absl::OkStatus();
+}
+
+absl::Status VirtualMachine::StartBackend() {
+  std::vector<const kvm::Vcpu*> vcpus;
+  for (const Cpu& cpu : cpus_) vcpus.push_back(&cpu.runner->vcpu());
+  return backend_->Start(vcpus);
 }
 
 absl::StatusOr<VirtualMachine::Cpu> VirtualMachine::MakeCpu(uint32_t index, kvm::Vcpu vcpu) {
   Cpu cpu;
-  cpu.exits =
-      std::make_unique<VcpuExits>(index, latch_, backend_.has_value() ? &*backend_ : nullptr);
+  cpu.exits = std::make_unique<VcpuExits>(index, latch_, backend_.get());
   const vcpu::KvmRunner::Targets targets{platform_->ports(), platform_->mmio(), *cpu.exits};
   auto runner = std::make_unique<vcpu::KvmRunner>(index, std::move(vcpu), targets);
   cpu.exits->Attach(*runner);

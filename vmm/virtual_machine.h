@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -13,13 +12,13 @@
 #include "kvm_ioctls/kvm.h"
 #include "kvm_ioctls/vm.h"
 #include "vcpu/guest_memory.h"
-#include "vcpu/hyperv_kvm/kernel_backend.h"
 #include "vcpu/kvm_runner.h"
 #include "vcpu/vcpu_thread.h"
 #include "vmm/config.h"
 #include "vmm/console.h"
 #include "vmm/ending.h"
 #include "vmm/events.h"
+#include "vmm/hyperv_backend.h"
 #include "vmm/hyperv_setup.h"
 #include "vmm/inputs.h"
 #include "vmm/platform.h"
@@ -59,6 +58,7 @@ class VirtualMachine {
   absl::Status SetUpCpus(const kvm::Kvm& kvm, const Config& config, const HypervSetup& hyperv,
                          const EntryState& entry);
   absl::StatusOr<Cpu> MakeCpu(uint32_t index, kvm::Vcpu vcpu);
+  absl::Status StartBackend();
   absl::Status StartCpus();
   absl::Status ServeConsoleUntilEnd();
 
@@ -67,8 +67,8 @@ class VirtualMachine {
   Console& console_;
   EndLatch latch_;
   std::unique_ptr<Platform> platform_;
-  std::optional<vcpu::KernelBackend> backend_;  // nothing without Hyper-V
   std::vector<Cpu> cpus_;
+  std::unique_ptr<HypervBackend> backend_;  // null without Hyper-V; it may kick cpus_ until it goes
 };
 
 }  // namespace hvkit::vmm

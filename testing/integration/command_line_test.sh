@@ -60,7 +60,6 @@ refused 2 --cpu hv_synic hv_vpindex -- --kernel=/kernel --cpu=host,hv_synic
 refused 2 --cpu hv_synic hv_vpindex -- --cpu=host,hv_synic
 refused 2 --cpu hv_bogus -- --kernel=/kernel --cpu=host,hv_bogus
 refused 2 --cpu hv_evmcs hv_vapic -- --kernel=/kernel --cpu=host,hv_evmcs
-refused 2 --hyperv=user --hyperv=kernel -- --kernel=/kernel --hyperv=user
 refused 2 --hyperv=other -- --kernel=/kernel --hyperv=other
 refused 2 --device=hyperv-testdev -- --kernel=/kernel --device=hyperv-testdev
 refused 2 --serial=file:/none/there -- --kernel=/kernel --serial=file:/none/there

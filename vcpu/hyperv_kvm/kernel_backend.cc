@@ -98,19 +98,18 @@ std::optional<CrashReport> KernelBackend::OnMsr(const kvm::Vcpu& vcpu, kvm::MsrE
   exit.SetWritten();
   const CrashCtl control{exit.data()};
   if (CrashCtl::CrashNotify::Get(control) == 0) return std::nullopt;
-  CrashReport report = OnCrashEvent(vcpu);
+  CrashReport report{.parameters = ReadCrashParameters(vcpu), .message = std::nullopt};
   if (CrashCtl::CrashMessage::Get(control) != 0)
     report.message = ReadCrashMessage(report.parameters, memory_);
   return report;
 }
 
-CrashReport KernelBackend::OnCrashEvent(const kvm::Vcpu& vcpu) const {
-  CrashReport report;
-  for (size_t i = 0; i < kCrashParameters; ++i) {
-    const uint32_t index = static_cast<uint32_t>(MsrIndex::kCrashP0) + static_cast<uint32_t>(i);
-    report.parameters[i] = vcpu.GetMsr(index).value_or(0);
+std::array<uint64_t, kCrashParameters> ReadCrashParameters(const kvm::Vcpu& vcpu) {
+  std::array<uint64_t, kCrashParameters> parameters{};
+  for (uint32_t i = 0; i < kCrashParameters; ++i) {
+    parameters[i] = vcpu.GetMsr(static_cast<uint32_t>(MsrIndex::kCrashP0) + i).value_or(0);
   }
-  return report;
+  return parameters;
 }
 
 }  // namespace hvkit::vcpu

@@ -7,6 +7,7 @@
 #ifndef HVKIT_VCPU_HYPERV_KVM_KERNEL_BACKEND_H_
 #define HVKIT_VCPU_HYPERV_KVM_KERNEL_BACKEND_H_
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -47,8 +48,6 @@ class KernelBackend {
   void OnHyperv(kvm::HypervExit exit) const;
   // Answers an MSR exit; a crash report when that was the guest reporting one.
   [[nodiscard]] std::optional<CrashReport> OnMsr(const kvm::Vcpu& vcpu, kvm::MsrExit exit) const;
-  // The report after KVM_SYSTEM_EVENT_CRASH, which says nothing of a message.
-  [[nodiscard]] CrashReport OnCrashEvent(const kvm::Vcpu& vcpu) const;
 
  private:
   [[nodiscard]] bool Has(hyperv::Enlightenment e) const { return in_force_.Has(e); }
@@ -61,6 +60,10 @@ class KernelBackend {
   const std::optional<hyperv::KvmLeaf> kvm_leaf_;
   const hyperv::GuestMemory& memory_;
 };
+
+// HV_X64_MSR_CRASH_P0..P4 of KVM's own Hyper-V: what there is to report after
+// KVM_SYSTEM_EVENT_CRASH, which says nothing of a message. *VP thread*.
+[[nodiscard]] std::array<uint64_t, kCrashParameters> ReadCrashParameters(const kvm::Vcpu& vcpu);
 
 }  // namespace hvkit::vcpu
 
