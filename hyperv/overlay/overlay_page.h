@@ -1,12 +1,12 @@
 // Overlay pages: pages of the hypervisor's that cover a page of guest memory while they are
 // enabled, and give back what the guest had there when they go.
 //
-// TLFS: the registers named in overlay_kind.h; "if multiple overlay pages are programmed to overlay
-// the same location ... the hypervisor can choose". An overlay is shown by exchanging, word by word
-// and atomically, the bytes of the guest's page with those of the overlay's buffer, and taken away
-// by exchanging them again. So a store of the guest's lands below or in the overlay, never nowhere,
-// and no memory slot changes. Accesses that the TLFS forbids (stores to the hypercall page) are not
-// caught: the owner writes its contents anew when it enables the page.
+// TLFS: the registers named in overlay_kind.h; inter-partition-communication.md leaves open what
+// overlapping overlays do. An overlay is shown by exchanging, word by word and atomically, the
+// bytes of the guest's page with those of the overlay's buffer, and taken away by exchanging them
+// again. So a store of the guest's lands below or in the overlay, never nowhere, and no memory slot
+// changes. Accesses that the TLFS forbids (stores to the hypercall page) are not caught: the owner
+// writes its contents anew when it enables the page.
 #ifndef HVKIT_HYPERV_OVERLAY_OVERLAY_PAGE_H_
 #define HVKIT_HYPERV_OVERLAY_OVERLAY_PAGE_H_
 
