@@ -8,7 +8,6 @@
 
 #include "hyperv/enlightenments/cpu_flag.h"
 #include "hyperv/enlightenments/enlightenment.h"
-#include "kvm_ioctls/kvm_compat.h"
 #include "testing/status_matchers.h"
 
 namespace hvkit::vmm {
@@ -21,11 +20,8 @@ using ::testing::HasSubstr;
 // A KVM with Hyper-V of its own, or without.
 vcpu::KernelFacts Facts(bool with_hyperv) {
   vcpu::KernelFacts facts;
-  for (const int cap :
-       {KVM_CAP_X86_USER_SPACE_MSR, KVM_CAP_X86_MSR_FILTER, KVM_CAP_SIGNAL_MSI,
-        KVM_CAP_SYS_HYPERV_CPUID, KVM_CAP_HYPERV_VP_INDEX, KVM_CAP_HYPERV_ENFORCE_CPUID}) {
-    facts.capabilities[static_cast<uint32_t>(cap)] = 1;
-  }
+  constexpr uint32_t kAllCapabilities = 256;
+  for (uint32_t cap = 0; cap < kAllCapabilities; ++cap) facts.capabilities[cap] = 1;
   if (with_hyperv)
     facts.hv_leaves = {{0x40000003, 0xffffffff, 0, 0, 0}, {0x40000004, 0x20, 0, 0, 0}};
   return facts;
