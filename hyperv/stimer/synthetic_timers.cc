@@ -119,10 +119,12 @@ void SyntheticTimers::Fire(Timer& timer, RefTime time) {
 
 // Drops the signals that are too old to make up for; the schedule itself never moves.
 void SyntheticTimers::SkipMissed(Timer& timer, RefTime now) const {
-  const uint64_t missed = (now - timer.expiration).ticks() / timer.count;
+  const uint64_t late = (now - timer.expiration).ticks();
+  if (late < timer.count) return;  // as a rule, and a division saved
+  const uint64_t missed = late / timer.count;
   const uint64_t kept = IsLazy(timer.config) ? 0 : config_.policy.catch_up_periods;
-  if (missed > kept)
-    timer.expiration = timer.expiration + RefDuration((missed - kept) * timer.count);
+  if (missed <= kept) return;
+  timer.expiration = timer.expiration + RefDuration((missed - kept) * timer.count);
 }
 
 // Whether a lazy timer's signal comes so late that the next one will do. Never two in a row: a host
