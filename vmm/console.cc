@@ -1,10 +1,13 @@
 #include "vmm/console.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
@@ -54,10 +57,22 @@ void Console::SetUpTerminal() {
   tcsetattr(STDIN_FILENO, TCSANOW, &terminal);
 }
 
+bool Console::AwaitOutput() const {
+  while (true) {
+    std::array<pollfd, 2> fds{{{output_fd_, POLLOUT, 0}, {stop_fd_, POLLIN, 0}}};
+    if (poll(fds.data(), fds.size(), -1) < 0 && errno != EINTR) return false;
+    if (fds[0].revents != 0) return true;
+    if (fds[1].revents != 0) return false;
+  }
+}
+
 void Console::Output(std::span<const std::byte> bytes) {
+  // A pipe that polls writable takes this much without blocking (pipe(7)).
+  constexpr size_t kChunk = PIPE_BUF;
   while (output_fd_ >= 0 && !bytes.empty()) {
-    const ssize_t written = write(output_fd_, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
+    if (!AwaitOutput()) return;
+    const ssize_t written = write(output_fd_, bytes.data(), std::min(bytes.size(), kChunk));
+    if (written < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (written <= 0) return;
     bytes = bytes.subspan(static_cast<size_t>(written));
   }

@@ -31,7 +31,10 @@ class Console {
   Console(const Console&) = delete;
   Console& operator=(const Console&) = delete;
 
-  // Writes all of it, as far as the host's end takes it. Any thread.
+  // Once `fd` is readable, output that the host's end does not take at once is dropped: nobody may
+  // wait for a stalled reader after the run has ended. Before the first output.
+  void set_stop_fd(int fd) { stop_fd_ = fd; }
+  // Writes all of it, waiting for the host's end. Any thread.
   void Output(std::span<const std::byte> bytes);
 
   // What to poll for input: -1 when there is none, or when the guest has to read first; then
@@ -49,7 +52,11 @@ class Console {
   Console() = default;
   void SetUpTerminal();
 
+  // Waits until the output takes bytes. False once it is not to be waited for.
+  [[nodiscard]] bool AwaitOutput() const;
+
   int output_fd_ = -1;
+  int stop_fd_ = -1;
   kvm::UniqueFd file_;
   kvm::UniqueFd wake_;
   bool reads_stdin_ = false;

@@ -1,8 +1,11 @@
 #include "vmm/console.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -11,7 +14,9 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "kvm_ioctls/unique_fd.h"
 #include "testing/status_matchers.h"
 
 namespace hvkit::vmm {
@@ -44,6 +49,19 @@ TEST(ConsoleTest, FileThatCannotBeMadeNamesTheFlag) {
   EXPECT_THAT(
       Console::Open(FileConfig("/nonexistent/out")),
       StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("--serial=file:/nonexistent/out")));
+}
+
+// A reader that stalls does not hold up the end of the run.
+TEST(ConsoleTest, OutputToAFullPipeGivesUpOnceTheRunHasEnded) {
+  const std::string path = ::testing::TempDir() + "/console_fifo";
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  const kvm::UniqueFd reader(open(path.c_str(), O_RDONLY | O_NONBLOCK));
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Console> console, Console::Open(FileConfig(path)));
+  const kvm::UniqueFd ended(eventfd(1, 0));
+  console->set_stop_fd(ended.get());
+  constexpr size_t kMoreThanAPipeHolds = 1 << 20;
+  console->Output(std::vector<std::byte>(kMoreThanAPipeHolds));
+  SUCCEED();
 }
 
 TEST(ConsoleTest, FileHasNoInput) {

@@ -15,6 +15,7 @@
 #include "kvm_ioctls/vcpu.h"
 #include "vcpu/cpuid_merge.h"
 #include "vmm/boot_plan.h"
+#include "vmm/config.h"
 #include "vmm/hyperv_backend.h"
 #include "vmm/hyperv_setup.h"
 
@@ -23,8 +24,8 @@ namespace hvkit::vmm {
 // The CPUID of all vCPUs of a machine. Immutable.
 class CpuSetup {
  public:
-  // FailedPrecondition if this machine's KVM does not do as many vCPUs.
-  [[nodiscard]] static absl::StatusOr<CpuSetup> Create(const kvm::Kvm& kvm, uint32_t cpus,
+  // FailedPrecondition if this machine does not do as many vCPUs or as much memory.
+  [[nodiscard]] static absl::StatusOr<CpuSetup> Create(const kvm::Kvm& kvm, const Config& config,
                                                        const HypervSetup& hyperv);
 
   // KVM's own features, to be shown above Hyper-V's leaves; nothing with kvm=off.

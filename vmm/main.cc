@@ -1,10 +1,15 @@
 // The reference VMM. `vmm --help` lists the flags; vmm/exit_status.h the exit statuses.
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -45,14 +50,42 @@ int Print(const std::string& text) {
   return ToInt(ExitStatus::kInternal);
 }
 
-// The main thread takes these by signalfd; threads made later inherit the mask.
-void BlockSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
+// While it lives, SIGINT and SIGTERM are for the main thread's signalfd; threads made meanwhile
+// inherit the mask. At other times they end the process, also where it waits for somebody to open a
+// FIFO.
+class BlockedSignals {
+ public:
+  BlockedSignals() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &signals, &before_);
+  }
+  ~BlockedSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  BlockedSignals(const BlockedSignals&) = delete;
+  BlockedSignals& operator=(const BlockedSignals&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
+// A standard descriptor that is closed would be given to the next file, and take the guest's
+// output.
+void FillStandardDescriptors() {
+  int fd = 0;
+  do {
+    fd = open("/dev/null", O_RDWR);
+  } while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd >= 0) close(fd);
+}
+
+// A vCPU takes a descriptor or two.
+void RaiseDescriptorLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 absl::StatusOr<std::unique_ptr<EventLog>> OpenEvents(const Config& config) {
@@ -70,6 +103,23 @@ absl::StatusOr<kvm::Kvm> OpenKvm() {
                    "; load kvm-intel or kvm-amd and see to access to /dev/kvm"));
 }
 
+struct Outcome {
+  Ending ending;
+  ExitCounts exits;
+};
+
+// All input has been accepted by now: what KVM refuses is for the machine to answer for.
+absl::StatusOr<Outcome> RunMachine(const kvm::Kvm& kvm, const Config& config,
+                                   const HypervSetup& hyperv, const Inputs& inputs,
+                                   Console& console) {
+  const BlockedSignals blocked;
+  absl::StatusOr<std::unique_ptr<VirtualMachine>> machine =
+      VirtualMachine::Create(kvm, config, hyperv, inputs.plan, console);
+  if (!machine.ok()) return absl::FailedPreconditionError(machine.status().message());
+  Ending ending = (*machine)->Run();
+  return Outcome{std::move(ending), (*machine)->CountExits()};
+}
+
 // Flags, dependencies, files, KVM: in this order.
 absl::StatusOr<EndReport> RunGuest(const Config& config) {
   HVKIT_ASSIGN_OR_RETURN(const hyperv::CpuSpec spec, hyperv::ParseCpuFlag(config.cpu));
@@ -79,11 +129,10 @@ absl::StatusOr<EndReport> RunGuest(const Config& config) {
   HVKIT_ASSIGN_OR_RETURN(const kvm::Kvm kvm, OpenKvm());
   HVKIT_ASSIGN_OR_RETURN(const HypervSetup hyperv, ResolveHyperv(spec, config.hyperv, kvm));
   for (const std::string& advice : hyperv::Advice(spec.requested)) Say(advice);
-  HVKIT_ASSIGN_OR_RETURN(const std::unique_ptr<VirtualMachine> machine,
-                         VirtualMachine::Create(kvm, config, hyperv, inputs->plan, *console));
   events->Report(ToEvent(hyperv));
-  const EndReport report = ReportEnding(machine->Run(), *events);
-  events->ReportExitStats(machine->CountExits());
+  HVKIT_ASSIGN_OR_RETURN(const Outcome outcome, RunMachine(kvm, config, hyperv, *inputs, *console));
+  const EndReport report = ReportEnding(outcome.ending, *events);
+  events->ReportExitStats(outcome.exits);
   if (!events->status().ok()) Say(std::string(events->status().message()));
   return report;
 }
@@ -101,7 +150,7 @@ int RunCommand(const Config& config) {
     case Command::kRun:
       break;
   }
-  BlockSignals();
+  RaiseDescriptorLimit();
   const absl::StatusOr<EndReport> report = RunGuest(config);
   if (!report.ok()) return Refuse(report.status());
   Say(report->line);
@@ -109,6 +158,8 @@ int RunCommand(const Config& config) {
 }
 
 int Main(std::span<char* const> arguments) {
+  FillStandardDescriptors();
+  std::signal(SIGPIPE, SIG_IGN);
   const absl::StatusOr<Config> config = ParseConfig(arguments);
   return config.ok() ? RunCommand(*config) : Refuse(config.status());
 }

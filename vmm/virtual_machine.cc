@@ -46,6 +46,7 @@ absl::StatusOr<std::unique_ptr<VirtualMachine>> VirtualMachine::Create(const kvm
   HVKIT_ASSIGN_OR_RETURN(kvm::Vm vm, kvm.CreateVm());
   std::unique_ptr<VirtualMachine> machine(new VirtualMachine(std::move(vm), console));
   HVKIT_RETURN_IF_ERROR(machine->latch_.Open());
+  console.set_stop_fd(machine->latch_.fd());
   HVKIT_RETURN_IF_ERROR(SetUpVmHardware(machine->vm_));
   HVKIT_RETURN_IF_ERROR(machine->SetUpMemory(config, plan));
   HVKIT_RETURN_IF_ERROR(machine->SetUpPlatform(config));
@@ -72,7 +73,7 @@ absl::Status VirtualMachine::SetUpPlatform(const Config& config) {
 
 absl::Status VirtualMachine::SetUpCpus(const kvm::Kvm& kvm, const Config& config,
                                        const HypervSetup& hyperv, const EntryState& entry) {
-  HVKIT_ASSIGN_OR_RETURN(const CpuSetup setup, CpuSetup::Create(kvm, config.cpus, hyperv));
+  HVKIT_ASSIGN_OR_RETURN(const CpuSetup setup, CpuSetup::Create(kvm, config, hyperv));
   if (hyperv.enabled()) {
     HypervHost host{vm_, *memory_, latch_,
                     [this](hyperv::VpIndex vp) { cpus_[vp.value()].thread->Kick(); }};

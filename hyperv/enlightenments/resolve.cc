@@ -10,6 +10,7 @@ namespace hvkit::hyperv {
 namespace {
 
 constexpr absl::string_view kNotNamed = "not named in --cpu";
+constexpr absl::string_view kNoHyperv = "nothing in --cpu turns Hyper-V on";
 
 bool IsIdentity(const EnlightenmentInfo& info) {
   return info.kind != EnlightenmentKind::kFlag && info.cpuid_bits.empty() && !info.turns_on_hyperv;
@@ -50,6 +51,7 @@ EnlightenmentMask TakenByDefault(const CpuSpec& spec) {
     for (const EnlightenmentInfo& info : AllEnlightenments()) {
       if (InPassthrough(info)) taken.Add(info.id);
     }
+    taken.Add(Enlightenment::kNoNonarchCoresharing);
   }
   return taken - spec.refused;
 }
@@ -85,7 +87,8 @@ absl::Status RefuseUnable(EnlightenmentMask unable,
 std::string AbsentReason(const EnlightenmentInfo& info, const CpuSpec& spec,
                          const std::string& lack) {
   if (spec.refused.Has(info.id)) return "named off in --cpu";
-  return lack.empty() ? std::string(kNotNamed) : lack;
+  if (!lack.empty()) return lack;
+  return std::string(spec.requested.Has(info.id) ? kNoHyperv : kNotNamed);
 }
 
 EnlightenmentMask IdentityOnly(EnlightenmentMask mask) {

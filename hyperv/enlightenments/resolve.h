@@ -49,7 +49,7 @@ struct Resolution {
 //   hv_syndbg, not ours, and nothing that was named off. Identity stays as it was asked for
 //   (QEMU copies KVM's "Linux KVM Hv", which Linux does not take for Hyper-V);
 // - hv_enforce_cpuid is taken if it can be had, unless named off;
-// - hv_no_nonarch_coresharing=auto takes it if it can be had.
+// - hv_no_nonarch_coresharing=auto and hv_passthrough take that one if it can be had.
 // Without Hyper-V (EnlightenmentSet::Enabled) the set in force is empty but for the identity.
 [[nodiscard]] absl::StatusOr<Resolution> Resolve(const CpuSpec& spec, const Ability& ability);
 

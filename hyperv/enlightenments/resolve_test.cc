@@ -107,11 +107,29 @@ TEST(EnforceCpuidTest, NamedFailsWithoutAbility) {
 
 TEST(PassthroughTest, TakesAllOfQemusButSyndbg) {
   ASSERT_OK_AND_ASSIGN(const Resolution result, Resolve(Parsed("host,hv_passthrough"), Ability()));
-  const EnlightenmentMask expected{
-      kRelaxed,    kVapic,    kVpIndex,      kRuntime,         kCrash,       kTime,
-      kSynic,      kStimer,   kStimerDirect, kTlbFlush,        kTlbFlushExt, kTlbFlushDirect,
-      kIpi,        kReset,    kFrequencies,  kReenlightenment, kEvmcs,       kAvic,
-      kEmsrBitmap, kXmmInput, kPassthrough,  kEnforceCpuid};
+  const EnlightenmentMask expected{kRelaxed,
+                                   kVapic,
+                                   kVpIndex,
+                                   kRuntime,
+                                   kCrash,
+                                   kTime,
+                                   kSynic,
+                                   kStimer,
+                                   kStimerDirect,
+                                   kTlbFlush,
+                                   kTlbFlushExt,
+                                   kTlbFlushDirect,
+                                   kIpi,
+                                   kReset,
+                                   kFrequencies,
+                                   kReenlightenment,
+                                   kEvmcs,
+                                   kAvic,
+                                   kEmsrBitmap,
+                                   kXmmInput,
+                                   kNoNonarchCoresharing,
+                                   kPassthrough,
+                                   kEnforceCpuid};
   EXPECT_EQ(result.in_force.mask(), expected);
 }
 
@@ -169,6 +187,13 @@ TEST(PassthroughTest, NamedSpinlocksWin) {
 TEST(PassthroughTest, CannotBeHadWhereTheBackEndDeniesIt) {
   EXPECT_THAT(Resolve(Parsed("host,hv_passthrough"), Without({kPassthrough})),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("hv_passthrough")));
+}
+
+TEST(ResolveTest, NamedOneWithoutHypervSaysThatNothingTurnsItOn) {
+  ASSERT_OK_AND_ASSIGN(const Resolution result,
+                       Resolve(Parsed("host,hv_no_nonarch_coresharing=on"), Ability()));
+  EXPECT_THAT(result.absent_reason(kNoNonarchCoresharing),
+              ::testing::HasSubstr("turns Hyper-V on"));
 }
 
 TEST(CoresharingTest, AutoTakesItWhereItCanBeHad) {

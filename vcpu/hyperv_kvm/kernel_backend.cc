@@ -32,11 +32,11 @@ KernelBackend::KernelBackend(const hyperv::EnlightenmentSet& in_force, KernelFac
 absl::Status KernelBackend::SetUpVm(const kvm::Vm& vm) const {
   if (!Has(Enlightenment::kCrash)) return absl::OkStatus();
   HVKIT_RETURN_IF_ERROR(vm.EnableCap(KVM_CAP_X86_USER_SPACE_MSR, KVM_MSR_EXIT_REASON_FILTER));
-  uint8_t none_allowed = 0;
+  alignas(uint64_t) uint8_t none_allowed[sizeof(uint64_t)] = {};  // KVM reads whole words
   kvm_msr_filter filter{};
   filter.flags = KVM_MSR_FILTER_DEFAULT_ALLOW;
   filter.ranges[0] = {
-      .flags = KVM_MSR_FILTER_WRITE, .nmsrs = 1, .base = kCrashCtlIndex, .bitmap = &none_allowed};
+      .flags = KVM_MSR_FILTER_WRITE, .nmsrs = 1, .base = kCrashCtlIndex, .bitmap = none_allowed};
   return vm.SetMsrFilter(filter);
 }
 
