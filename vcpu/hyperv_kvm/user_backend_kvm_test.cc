@@ -71,22 +71,27 @@ hyperv::EnlightenmentSet All(const KernelFacts& facts) {
 
 class UserBackendKvmTest : public ::testing::Test {
  protected:
-  void SetUp() override {
+  void SetUp() override { StartWith(1); }
+
+  void StartWith(uint32_t vps) {
     ASSERT_OK_AND_ASSIGN(machine_, UserKvmMachine::Create());
     ASSERT_OK_AND_ASSIGN(const KernelFacts facts, QueryKernelFacts(machine().kvm()));
     backend_ = std::make_unique<UserBackend>(
-        UserBackend::Options{.in_force = All(facts), .facts = facts},
+        UserBackend::Options{.in_force = All(facts), .facts = facts, .vp_count = vps},
         UserBackend::Host{.vm = machine().vm(),
                           .memory = machine().memory(),
                           .events = events_,
                           .kick = [this](VpIndex) { machine().Kick(); }});
     ASSERT_OK(backend().SetUpVm());
-    ASSERT_OK(machine().AddCpu());
-    ASSERT_OK(machine().EnableX2Apic());
-    backend().Attach(kVp, machine().vcpu());
+    for (uint32_t i = 0; i < vps; ++i) {
+      const VpIndex vp(i);
+      ASSERT_OK(machine().AddCpu(i));
+      ASSERT_OK(machine().EnableX2Apic(i));
+      backend().Attach(vp, machine().vcpu(i));
+      machine().handlers(i).on_msr = [this, vp](kvm::MsrExit exit) { backend().OnMsr(vp, exit); };
+      machine().handlers(i).on_kicked = [this, vp] { backend().OnKicked(vp); };
+    }
     ASSERT_OK(backend().Start());
-    machine().handlers().on_msr = [this](kvm::MsrExit exit) { backend().OnMsr(kVp, exit); };
-    machine().handlers().on_kicked = [this] { backend().OnKicked(kVp); };
   }
 
   UserKvmMachine& machine() { return *machine_; }
@@ -98,14 +103,16 @@ class UserBackendKvmTest : public ::testing::Test {
     return halves.size() == 2 ? halves[0] | uint64_t{halves[1]} << 32 : 0;
   }
   // By the guest's own RDMSR and WRMSR.
-  uint64_t Read(MsrIndex msr) {
-    EXPECT_OK(machine().RunProtected32(ReadMsrGuest(), {.esi = static_cast<uint32_t>(msr)}));
+  uint64_t Read(MsrIndex msr, size_t cpu = 0) {
+    EXPECT_OK(machine().RunProtected32(ReadMsrGuest(), {.esi = static_cast<uint32_t>(msr)}, cpu));
     return TakeLogged();
   }
-  void Write(uint32_t msr, uint64_t value) {
-    EXPECT_OK(machine().RunProtected32(WriteMsrGuest(), {.eax = static_cast<uint32_t>(value),
-                                                         .ebx = static_cast<uint32_t>(value >> 32),
-                                                         .esi = msr}));
+  void Write(uint32_t msr, uint64_t value, size_t cpu = 0) {
+    EXPECT_OK(machine().RunProtected32(WriteMsrGuest(),
+                                       {.eax = static_cast<uint32_t>(value),
+                                        .ebx = static_cast<uint32_t>(value >> 32),
+                                        .esi = msr},
+                                       cpu));
     (void)machine().log().Take();
   }
   void Write(MsrIndex msr, uint64_t value) { Write(static_cast<uint32_t>(msr), value); }
@@ -172,9 +179,7 @@ TEST_F(UserBackendKvmTest, ReferenceCountIsTheClocks) {
   EXPECT_LE(time, backend().clock().Now());
 }
 
-TEST_F(UserBackendKvmTest, RuntimeIsThere) {
-  EXPECT_GT(Read(MsrIndex::kVpRuntime), 0u);
-}
+TEST_F(UserBackendKvmTest, RuntimeIsThere) { EXPECT_GT(Read(MsrIndex::kVpRuntime), 0u); }
 
 TEST_F(UserBackendKvmTest, ReferenceTscPageGivesTheTime) {
   Write(MsrIndex::kReferenceTsc, kTscPage.value() | kEnable);
@@ -264,6 +269,27 @@ TEST_F(UserBackendKvmTest, CrashAndResetAreReported) {
   Write(MsrIndex::kReset, 1);
   EXPECT_THAT(events_.crashes, ElementsAre(0xBADu));
   EXPECT_EQ(events_.resets, 1);
+}
+
+class TwoVpsKvmTest : public UserBackendKvmTest {
+ protected:
+  void SetUp() override { StartWith(2); }
+};
+
+TEST_F(TwoVpsKvmTest, EachHasItsIndex) {
+  EXPECT_EQ(Read(MsrIndex::kVpIndex, 1), 1u);
+  EXPECT_EQ(Read(MsrIndex::kVpIndex, 0), 0u);
+}
+
+TEST_F(TwoVpsKvmTest, PageIsInvalidWhileTheirTscsDiffer) {
+  constexpr uint64_t kAdjust = uint64_t{1} << 40;
+  Write(MsrIndex::kReferenceTsc, kTscPage.value() | kEnable);
+  Write(kMsrTscAdjust, kAdjust, 0);
+  EXPECT_EQ(TscPage().sequence, hyperv::tlfs::ReferenceTscPage::kSequenceInvalid);
+  const RefTime before = backend().clock().Now();
+  EXPECT_GE(RefTime(Read(MsrIndex::kTimeRefCount, 1)), before);
+  Write(kMsrTscAdjust, kAdjust, 1);
+  ExpectPageGivesTheTime();
 }
 
 TEST_F(UserBackendKvmTest, MoreVpsThanMessagesCanNameAreRefused) {
