@@ -1,4 +1,5 @@
-// The hypercall page, and the statuses of calls that cannot succeed.
+// The hypercall page, and the statuses of calls that cannot succeed. `dispatch=0` on the command
+// line says that the back end knows no call at all.
 
 #include "hyperv/tlfs/hypercall.h"
 
@@ -52,12 +53,25 @@ void CheckSignalEvent() {
               HvStatus::kInvalidConnectionId, "SignalEvent to an unknown connection");
 }
 
+void CheckNoDispatcher() {
+  Check(!CpuidHas(tlfs::bits::kPostMessages), "the guest may not post messages");
+  Check(!CpuidHas(tlfs::bits::kSignalEvents), "the guest may not signal events");
+  CheckStatus(HypercallStatus(Control(CallCode::kPostMessage), InputAddress(), 0),
+              HvStatus::kInvalidHypercallCode, "PostMessage without a dispatcher");
+  CheckStatus(HypercallStatus(Control(CallCode::kSignalEvent), InputAddress(), 0),
+              HvStatus::kInvalidHypercallCode, "SignalEvent without a dispatcher");
+}
+
 }  // namespace
 
-void GuestMain(const BootInfo&) {
+void GuestMain(const BootInfo& boot) {
   CheckPage();
   CheckStatus(HypercallStatus(kNoSuchCall, 0, 0), HvStatus::kInvalidHypercallCode,
               "an unknown call");
+  if (CmdlineNumber(boot, "dispatch=", 1) == 0) {
+    CheckNoDispatcher();
+    return;
+  }
   CheckPostMessage();
   CheckSignalEvent();
 }

@@ -17,8 +17,15 @@ constexpr uint32_t kEoi = 0x0b;
 constexpr uint32_t kSpurious = 0x0f;
 constexpr uint32_t kIcrLow = 0x30;
 constexpr uint32_t kIcrHigh = 0x31;
+constexpr uint32_t kLvtTimer = 0x32;
+constexpr uint32_t kTimerInitialCount = 0x38;
+constexpr uint32_t kTimerCurrentCount = 0x39;
+constexpr uint32_t kTimerDivide = 0x3e;
 
 constexpr uint32_t kSpuriousApicOn = 0x100;
+constexpr uint32_t kLvtMasked = 1 << 16;
+constexpr uint32_t kDivideByOne = 0xb;
+constexpr uint32_t kLongestCount = 0xffffffff;
 constexpr uint32_t kIcrPending = 1 << 12;
 constexpr uint32_t kIcrAssert = 1 << 14;
 constexpr uint32_t kIcrInit = 5 << 8;
@@ -31,6 +38,11 @@ bool InX2ApicMode() { return (ReadMsr(kApicBaseMsr).value & kApicBaseX2Apic) != 
 
 volatile uint32_t& XApic(uint32_t reg) {
   return *reinterpret_cast<volatile uint32_t*>(kXApicAddress + uint64_t{reg} * 16);
+}
+
+uint32_t Read(uint32_t reg) {
+  if (InX2ApicMode()) return static_cast<uint32_t>(ReadMsr(kX2ApicMsrs + reg).value);
+  return XApic(reg);
 }
 
 void Write(uint32_t reg, uint32_t value) {
@@ -84,5 +96,13 @@ void StartOtherCpus(uint8_t page) {
     WaitCycles(200'000);
   }
 }
+
+void StartApicTimer() {
+  Write(kLvtTimer, kLvtMasked);
+  Write(kTimerDivide, kDivideByOne);
+  Write(kTimerInitialCount, kLongestCount);
+}
+
+uint64_t ApicTimerTicks() { return kLongestCount - Read(kTimerCurrentCount); }
 
 }  // namespace hvkit::guest

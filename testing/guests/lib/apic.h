@@ -19,6 +19,11 @@ void SendIpi(uint32_t apic_id, uint8_t vector);
 // INIT and start-up IPIs to all other processors; they begin at `page` << 12 in real mode.
 void StartOtherCpus(uint8_t page);
 
+// Lets the APIC's timer count for as long as its counter lasts, about 4 s at 1 GHz, without an
+// interrupt, and tells how far it has come.
+void StartApicTimer();
+[[nodiscard]] uint64_t ApicTimerTicks();
+
 }  // namespace hvkit::guest
 
 #endif  // HVKIT_TESTING_GUESTS_LIB_APIC_H_
