@@ -134,7 +134,7 @@ absl::string_view Has(const Ability& back_end, const CpuidBit& bit) {
 }
 
 std::string Indices(const MsrRow& row) {
-  const std::string first = Hex(row.IndexOf(0));
+  std::string first = Hex(row.IndexOf(0));
   if (row.instances == 1) return first;
   const absl::string_view stepping = row.stride == 1 ? ".." : ", ... ";
   return absl::StrCat(first, stepping, Hex(row.IndexOf(row.instances - 1u)));
