@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "hyperv/partition/partition_events.h"
-#include "vcpu/hyperv_kvm/crash_report.h"
 #include "vcpu/hyperv_kvm/kernel_backend.h"
 #include "vcpu/hyperv_kvm/user_backend.h"
 
@@ -28,7 +27,7 @@ class KernelHyperv final : public HypervBackend {
   }
 
   void OnMsr(hyperv::VpIndex /*vp*/, const kvm::Vcpu& vcpu, kvm::MsrExit exit) override {
-    std::optional<vcpu::CrashReport> report = backend_.OnMsr(vcpu, exit);
+    std::optional<hyperv::CrashReport> report = backend_.OnMsr(vcpu, exit);
     if (report.has_value()) latch_.End(Crashed{{report->parameters, std::move(report->message)}});
   }
   void OnHyperv(kvm::HypervExit exit) override { backend_.OnHyperv(exit); }

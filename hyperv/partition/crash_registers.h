@@ -16,8 +16,6 @@
 
 namespace hvkit::hyperv {
 
-inline constexpr size_t kMaxCrashMessageBytes = 4096;
-
 // HV_X64_MSR_CRASH_P0 to _P4 and _CTL. Thread-safe; reports of VPs that write the parameters at the
 // same time are mixed.
 class CrashRegisters {
@@ -39,8 +37,6 @@ class CrashRegisters {
   void Reset();
 
  private:
-  std::optional<std::string> ReadMessage(const CrashReport& report) const;
-
   const GuestMemory& memory_;
   PartitionEvents& events_;
   std::array<std::atomic<uint64_t>, kCrashParameterCount> parameters_{};

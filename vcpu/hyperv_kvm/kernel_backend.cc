@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "hyperv/partition/crash_message.h"
 #include "hyperv/tlfs/cpuid.h"
 #include "hyperv/tlfs/msr.h"
 #include "kvm_ioctls/kvm_compat.h"
@@ -90,7 +91,8 @@ void KernelBackend::OnHyperv(kvm::HypervExit exit) const {
   }
 }
 
-std::optional<CrashReport> KernelBackend::OnMsr(const kvm::Vcpu& vcpu, kvm::MsrExit exit) const {
+std::optional<hyperv::CrashReport> KernelBackend::OnMsr(const kvm::Vcpu& vcpu,
+                                                        kvm::MsrExit exit) const {
   if (!exit.is_write() || exit.index() != kCrashCtlIndex) {
     exit.SetError();
     return std::nullopt;
@@ -98,15 +100,16 @@ std::optional<CrashReport> KernelBackend::OnMsr(const kvm::Vcpu& vcpu, kvm::MsrE
   exit.SetWritten();
   const CrashCtl control{exit.data()};
   if (CrashCtl::CrashNotify::Get(control) == 0) return std::nullopt;
-  CrashReport report{.parameters = ReadCrashParameters(vcpu), .message = std::nullopt};
+  hyperv::CrashReport report{
+      .parameters = ReadCrashParameters(vcpu), .control = control, .message = std::nullopt};
   if (CrashCtl::CrashMessage::Get(control) != 0)
-    report.message = ReadCrashMessage(report.parameters, memory_);
+    report.message = hyperv::ReadCrashMessage(report.parameters, memory_);
   return report;
 }
 
-std::array<uint64_t, kCrashParameters> ReadCrashParameters(const kvm::Vcpu& vcpu) {
-  std::array<uint64_t, kCrashParameters> parameters{};
-  for (uint32_t i = 0; i < kCrashParameters; ++i) {
+std::array<uint64_t, hyperv::kCrashParameterCount> ReadCrashParameters(const kvm::Vcpu& vcpu) {
+  std::array<uint64_t, hyperv::kCrashParameterCount> parameters{};
+  for (uint32_t i = 0; i < hyperv::kCrashParameterCount; ++i) {
     parameters[i] = vcpu.GetMsr(static_cast<uint32_t>(MsrIndex::kCrashP0) + i).value_or(0);
   }
   return parameters;

@@ -18,10 +18,10 @@
 #include "hyperv/enlightenments/enlightenment_set.h"
 #include "hyperv/host/guest_memory.h"
 #include "hyperv/host/ids.h"
+#include "hyperv/partition/partition_events.h"
 #include "kvm_ioctls/exit.h"
 #include "kvm_ioctls/vcpu.h"
 #include "kvm_ioctls/vm.h"
-#include "vcpu/hyperv_kvm/crash_report.h"
 #include "vcpu/hyperv_kvm/kernel_ability.h"
 
 namespace hvkit::vcpu {
@@ -47,7 +47,8 @@ class KernelBackend {
   // Completes KVM_EXIT_HYPERV.
   void OnHyperv(kvm::HypervExit exit) const;
   // Answers an MSR exit; a crash report when that was the guest reporting one.
-  [[nodiscard]] std::optional<CrashReport> OnMsr(const kvm::Vcpu& vcpu, kvm::MsrExit exit) const;
+  [[nodiscard]] std::optional<hyperv::CrashReport> OnMsr(const kvm::Vcpu& vcpu,
+                                                         kvm::MsrExit exit) const;
 
  private:
   [[nodiscard]] bool Has(hyperv::Enlightenment e) const { return in_force_.Has(e); }
@@ -63,7 +64,8 @@ class KernelBackend {
 
 // HV_X64_MSR_CRASH_P0..P4 of KVM's own Hyper-V: what there is to report after
 // KVM_SYSTEM_EVENT_CRASH, which says nothing of a message. *VP thread*.
-[[nodiscard]] std::array<uint64_t, kCrashParameters> ReadCrashParameters(const kvm::Vcpu& vcpu);
+[[nodiscard]] std::array<uint64_t, hyperv::kCrashParameterCount> ReadCrashParameters(
+    const kvm::Vcpu& vcpu);
 
 }  // namespace hvkit::vcpu
 
