@@ -1,7 +1,9 @@
 // Interrupts of the SynIC that do not take the common way: masked and polled SINTs, and interrupts
 // whose end the processor need not announce (the VP assist page); and that a processor's run time
-// grows while it runs and not while it is halted. `polling=1` on the command line says that the
-// back end offers polled SINTs, `signals=N` how many interrupts try the VP assist page.
+// grows while it runs and not while it is halted.
+//
+// On the command line `polling=1` and `auto_eoi=1` where the back end has polled SINTs and AutoEOI,
+// and `signals=N`, how many interrupts try the VP assist page.
 
 #include "testing/guests/lib/synic.h"
 #include "testing/guests/lib/apic.h"
@@ -20,6 +22,7 @@ using tlfs::MsrIndex;
 constexpr unsigned kSint = 3;
 constexpr uint8_t kSintVector = 0x60;
 constexpr uint8_t kTimerVector = 0x61;
+constexpr uint8_t kAutoEoiVector = 0x62;
 constexpr uint64_t kWait = 20 * kTicksPerMs;
 constexpr uint64_t kMeasured = 200 * kTicksPerMs;
 constexpr unsigned kTimer = 0;
@@ -76,6 +79,15 @@ void CheckSints(bool polling) {
   CheckSint(polled, polling ? 0 : 1,
             polling ? "a polled SINT does not interrupt" : "the polling bit is ignored",
             "a polled SINT has its message");
+}
+
+// The second interrupt comes only if the first, which nobody has ended, has ended by itself.
+void CheckAutoEoi() {
+  tlfs::Sint sint = SintWithVector(kAutoEoiVector);
+  tlfs::Sint::AutoEoi::Set(sint, 1);
+  for (int i = 0; i < 2; ++i) {
+    CheckSint(sint, 1, "a SINT with AutoEOI interrupts", "a SINT with AutoEOI has its message");
+  }
 }
 
 // One direct timer's interrupt after the other.
@@ -137,9 +149,15 @@ void GuestMain(const BootInfo& boot) {
   StartCpus(1);
   SetIrqHandler(kSintVector, CountInterrupt);
   SetIrqHandler(kTimerVector, OnTimer, Eoi::kNone);
+  SetIrqHandler(kAutoEoiVector, CountInterrupt, Eoi::kNone);
   Check(EnableReferenceTsc() && ReadReferenceTsc().valid, "the TSC page is valid");
   Check(EnableSynic(0), "the SynIC can be turned on");
   CheckSints(CmdlineNumber(boot, "polling=", 0) != 0);
+  if (CmdlineNumber(boot, "auto_eoi=", 0) != 0) {
+    CheckAutoEoi();
+  } else {
+    Check(CpuidHas(tlfs::bits::kDeprecateAutoEoi), "the guest is told not to use AutoEOI");
+  }
   CheckAssistPage(static_cast<unsigned>(CmdlineNumber(boot, "signals=", 100)));
   CheckRuntime();
 }

@@ -145,7 +145,7 @@ void SetSints(unsigned cpu) {
 
 bool AllCounted(const Signals (&timers)[kTimers], uint64_t count) {
   for (const Signals& signals : timers) {
-    if (const_cast<const volatile uint64_t&>(signals.count) < count) return false;
+    if (signals.count < count) return false;
   }
   return true;
 }
