@@ -101,7 +101,9 @@ StimerConfig DirectTimer(uint8_t vector) {
 uint64_t Now() { return ReadReferenceTsc().value; }
 
 void ServeInterruptsUntil(uint64_t time) {
-  while (Now() < time) asm volatile("sti; pause; cli" : : : "memory");
+  EnableInterrupts();
+  while (Now() < time) Pause();
+  DisableInterrupts();
 }
 
 }  // namespace hvkit::guest
