@@ -42,7 +42,6 @@ using hyperv::VpIndex;
 using hyperv::tlfs::MsrIndex;
 using ::testing::ElementsAre;
 
-constexpr VpIndex kVp{0};
 constexpr Gpa kTscPage{0x5000};
 constexpr Gpa kHypercallPage{0x6000};
 constexpr Gpa kAssist{kAssistPage};
