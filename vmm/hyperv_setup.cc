@@ -50,21 +50,15 @@ absl::StatusOr<HypervSetup> ResolveHyperv(const hyperv::CpuSpec& spec, Backend b
                                           vcpu::KernelFacts facts, vcpu::CoreSharing core_sharing) {
   HypervSetup setup;
   setup.kvm_leaves = spec.kvm;
+  const auto kernel = hyperv::Resolve(spec, vcpu::KernelAbility(facts));
+  const auto user = hyperv::Resolve(spec, vcpu::UserAbility(facts, core_sharing));
+  const bool kvm_has_hyperv = !facts.hv_leaves.empty();
   setup.facts = std::move(facts);
-  const bool may_be_kernel =
-      backend == Backend::kKernel || (backend == Backend::kAuto && !setup.facts.hv_leaves.empty());
-  if (may_be_kernel) {
-    absl::StatusOr<hyperv::Resolution> kernel =
-        hyperv::Resolve(spec, vcpu::KernelAbility(setup.facts));
-    if (!kernel.ok() && backend == Backend::kKernel) return kernel.status();
-    if (kernel.ok()) {
-      setup.resolution = *std::move(kernel);
-      return setup;
-    }
-  }
-  setup.backend = HypervSetup::Kind::kUser;
-  HVKIT_ASSIGN_OR_RETURN(setup.resolution,
-                         hyperv::Resolve(spec, vcpu::UserAbility(setup.facts, core_sharing)));
+  const bool prefers_kernel =
+      backend == Backend::kKernel ||
+      (backend == Backend::kAuto && kvm_has_hyperv && (kernel.ok() || !user.ok()));
+  setup.backend = prefers_kernel ? HypervSetup::Kind::kKernel : HypervSetup::Kind::kUser;
+  HVKIT_ASSIGN_OR_RETURN(setup.resolution, prefers_kernel ? kernel : user);
   return setup;
 }
 

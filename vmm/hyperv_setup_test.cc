@@ -48,6 +48,19 @@ TEST(HypervSetupTest, UserIsTakenThoughKvmHasHyperv) {
   EXPECT_EQ(setup.backend, HypervSetup::Kind::kUser);
 }
 
+TEST(HypervSetupTest, AutoTakesTheUserBackendForWhatOnlyThatCanGive) {
+  ASSERT_OK_AND_ASSIGN(const HypervSetup setup,
+                       Resolved("host,hv_vpindex,hv_time", Backend::kAuto, false));
+  EXPECT_EQ(setup.backend, HypervSetup::Kind::kUser);
+}
+
+TEST(HypervSetupTest, WhatNeitherBackendCanGiveIsRefusedInKvmsWords) {
+  EXPECT_THAT(
+      Resolved("host,hv_tsc_invariant,hv_syndbg,hv_synic,hv_vpindex,hv_relaxed", Backend::kAuto,
+               true),
+      StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("KVM_GET_SUPPORTED_HV_CPUID")));
+}
+
 TEST(HypervSetupTest, KernelIsRefusedWithoutKvmsHyperv) {
   EXPECT_THAT(Resolved("host,hv_relaxed", Backend::kKernel, false),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("hv_relaxed")));
