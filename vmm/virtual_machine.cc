@@ -16,8 +16,14 @@
 #include "kvm_ioctls/status_macros.h"
 #include "vcpu/x86_boot.h"
 #include "vmm/cpu_setup.h"
+#include "vmm/memory_map.h"
 
 namespace hvkit::vmm {
+
+// The map that the guest is told is where its RAM is.
+static_assert(kPciHoleStart == vcpu::GuestMemory::kLowRamLimit);
+static_assert(kRamAbove4G == vcpu::GuestMemory::kHighRamBase);
+
 namespace {
 
 // SIGINT and SIGTERM as something to poll for.
