@@ -102,6 +102,7 @@ absl::Status VirtualMachine::SetUpCpus(const kvm::Kvm& kvm, const Config& config
 
 absl::Status VirtualMachine::StartBackend() {
   std::vector<const kvm::Vcpu*> vcpus;
+  vcpus.reserve(cpus_.size());
   for (const Cpu& cpu : cpus_) vcpus.push_back(&cpu.runner->vcpu());
   return backend_->Start(vcpus);
 }
