@@ -75,12 +75,30 @@ absl::Status UnknownExitStatus(uint32_t id, kvm::Exit exit) {
 KvmRunner::KvmRunner(uint32_t id, kvm::Vcpu vcpu, Targets targets)
     : id_(id), vcpu_(std::move(vcpu)), targets_(targets) {}
 
+void KvmRunner::SetHooks(RunHooks& hooks, EntryGate& gate, uint16_t port) {
+  hooks_ = &hooks;
+  gate_ = &gate;
+  hooked_port_ = port;
+}
+
 RunOutcome KvmRunner::Run() {
+  if (gate_ != nullptr && !PassGate()) [[unlikely]] {
+    return RunOutcome::kFailed;
+  }
   const kvm::Errno error = vcpu_.Run();
+  if (gate_ != nullptr) gate_->Leave();
   if (!error.ok()) [[unlikely]] {
     return OnRunError(error);
   }
   return Dispatch(vcpu_.exit());
+}
+
+bool KvmRunner::PassGate() {
+  while (!gate_->TryEnter()) {
+    error_ = hooks_->BeforeEntry();
+    if (!error_.ok()) return false;
+  }
+  return true;
 }
 
 RunOutcome KvmRunner::OnRunError(kvm::Errno error) {
@@ -127,6 +145,18 @@ RunOutcome KvmRunner::Dispatch(kvm::Exit exit) {
 }
 
 RunOutcome KvmRunner::DispatchIo(kvm::IoExit exit) {
+  const bool hooked = hooks_ != nullptr && exit.port() == hooked_port_;
+  return hooked ? DispatchHookedPort(exit) : TransferIo(exit);
+}
+
+RunOutcome KvmRunner::DispatchHookedPort(kvm::IoExit exit) {
+  if (!exit.is_write() || exit.data().size() != 1) return TransferIo(exit);
+  absl::StatusOr<PortClaim> claim = hooks_->OnHookedPort();
+  if (!claim.ok()) return Fail(std::move(claim).status());
+  return *claim == PortClaim::kTaken ? RunOutcome::kHandled : TransferIo(exit);
+}
+
+RunOutcome KvmRunner::TransferIo(kvm::IoExit exit) {
   std::span<std::byte> data = exit.data();
   const size_t size = exit.size();
   for (; size != 0 && data.size() >= size; data = data.subspan(size)) {

@@ -18,7 +18,9 @@
 #include "kvm_ioctls/errno.h"
 #include "kvm_ioctls/exit.h"
 #include "kvm_ioctls/vcpu.h"
+#include "vcpu/entry_gate.h"
 #include "vcpu/exit_handlers.h"
+#include "vcpu/run_hooks.h"
 #include "vcpu/runner.h"
 
 namespace hvkit::vcpu {
@@ -40,6 +42,10 @@ class KvmRunner final : public Runner {
   // `id` is the number given to KVM_CREATE_VCPU; it is for messages.
   KvmRunner(uint32_t id, kvm::Vcpu vcpu, Targets targets);
 
+  // Lets a back end into the loop: every entry passes `gate`, and OUTs of one byte to `port` go to
+  // `hooks` first. Before the first Run; both outlive the runner's last one.
+  void SetHooks(RunHooks& hooks, EntryGate& gate, uint16_t port);
+
   // The vCPU, for its VP thread or for whoever has it paused (and before the thread starts).
   // Registers of the guest are exact only when no exit is pending.
   kvm::Vcpu& vcpu() { return vcpu_; }
@@ -59,13 +65,19 @@ class KvmRunner final : public Runner {
  private:
   RunOutcome Dispatch(kvm::Exit exit);
   RunOutcome DispatchIo(kvm::IoExit exit);
+  RunOutcome DispatchHookedPort(kvm::IoExit exit);
+  RunOutcome TransferIo(kvm::IoExit exit);
   RunOutcome DispatchMmio(kvm::MmioExit exit);
+  bool PassGate();
   RunOutcome OnRunError(kvm::Errno error);
   RunOutcome Fail(absl::Status error);
 
   const uint32_t id_;
   kvm::Vcpu vcpu_;
   const Targets targets_;
+  RunHooks* hooks_ = nullptr;
+  EntryGate* gate_ = nullptr;  // null without hooks
+  uint16_t hooked_port_ = 0;
   ExitCounts exit_counts_{};
   absl::Status error_;
   // Set from Interrupt to AcknowledgeInterrupt, so that CompletePendingExit can put immediate_exit
