@@ -11,7 +11,9 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "hyperv/enlightenments/preset.h"
 #include "hyperv/enlightenments/resolve.h"
 
 namespace hvkit::hyperv {
@@ -175,6 +177,8 @@ absl::Status ApplyNumber(const EnlightenmentInfo& info, const Piece& piece, CpuS
                   " is not a number in range; write decimal or 0x and hexadecimal, in ", range);
   }
   AddNumber(info.id, *number, spec.requested);
+  spec.refused.Remove(info.id);
+  if (!spec.requested.Has(info.id)) spec.refused.Add(info.id);  // hv_spinlocks=0xffffffff
   return absl::OkStatus();
 }
 
@@ -204,12 +208,26 @@ absl::Status ApplyKvm(const Piece& piece, CpuSpec& spec) {
   return absl::OkStatus();
 }
 
+absl::Status ApplyPreset(const Piece& piece, CpuSpec& spec) {
+  const Preset* const preset = FindPreset(piece.value.value_or(""));
+  if (preset == nullptr) {
+    std::vector<absl::string_view> names;
+    for (const Preset& known : AllPresets()) names.push_back(known.name);
+    return Refuse("hv=", Quoted(piece.value.value_or("")),
+                  " is not a preset; write hv=", absl::StrJoin(names, "|"));
+  }
+  spec.wished = preset->members;
+  spec.wished_spinlocks = preset->spinlocks;
+  return absl::OkStatus();
+}
+
 absl::Status ApplyPiece(absl::string_view text, CpuSpec& spec) {
   const Piece piece = SplitPiece(text);
   if (piece.name.empty()) {
     return Refuse("a feature has no name, in ", Quoted(text), "; write features as in ", kExample);
   }
   if (piece.name == "kvm") return ApplyKvm(piece, spec);
+  if (piece.name == "hv") return ApplyPreset(piece, spec);
   const std::optional<Enlightenment> e = FindEnlightenment(piece.name);
   if (!e) return RefuseUnknown(piece.name);
   switch (Info(*e).kind) {

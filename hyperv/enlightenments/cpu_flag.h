@@ -1,8 +1,8 @@
 // The `--cpu` flag, in QEMU's syntax: `host,hv_relaxed,hv-spinlocks=0x1fff,hv_time=off,kvm=off`.
 //
-// `hv-x` and `hv_x` are the same; a repeated feature counts as its last mention. QEMU's other CPU
-// models and CPU features are refused. Source: QEMU docs/system/i386/hyperv.rst. Pure functions:
-// thread-safe.
+// `hv-x` and `hv_x` are the same; a repeated feature counts as its last mention. `hv=PRESET` is
+// ours (preset.h). QEMU's other CPU models and CPU features are refused. Source: QEMU
+// docs/system/i386/hyperv.rst. Pure functions: thread-safe.
 #ifndef HVKIT_HYPERV_ENLIGHTENMENTS_CPU_FLAG_H_
 #define HVKIT_HYPERV_ENLIGHTENMENTS_CPU_FLAG_H_
 

@@ -122,6 +122,24 @@ TEST(ParseCpuFlagTest, ApicvIsAvic) {
   EXPECT_TRUE(spec.requested.Has(kAvic));
 }
 
+TEST(ParseCpuFlagTest, PresetIsWishedNotNamed) {
+  ASSERT_OK_AND_ASSIGN(const CpuSpec spec, ParseCpuFlag("host,hv=windows,hv_crash=off,hv_reset"));
+  EXPECT_EQ(spec.requested.mask(), EnlightenmentMask{kReset});
+  EXPECT_EQ(spec.refused, EnlightenmentMask{kCrash});
+  EXPECT_TRUE(spec.wished.Has(kStimer));
+  EXPECT_EQ(spec.wished_spinlocks, 0x1FFFu);
+}
+
+TEST(ParseCpuFlagTest, LastPresetWins) {
+  ASSERT_OK_AND_ASSIGN(const CpuSpec spec, ParseCpuFlag("host,hv=windows,hv=linux"));
+  EXPECT_FALSE(spec.wished.Has(kSpinlocks));
+  EXPECT_TRUE(spec.wished.Has(kTime));
+}
+
+TEST(ParseCpuFlagTest, PresetSuppliesWhatANamedOneNeeds) {
+  EXPECT_OK(ParseCpuFlag("host,hv=linux,hv_sint_polling"));
+}
+
 struct SwitchRow {
   const char* word;
   bool on;
@@ -180,7 +198,9 @@ INSTANTIATE_TEST_SUITE_P(
         ErrorRow{"host,hv_time=on=off", "\"on=off\"", "hv_time=on|off"},
         ErrorRow{"host,hv-no-nonarch-coresharing=x", "\"x\"", "=on|off|auto"},
         ErrorRow{"host,kvm=maybe", "kvm=\"maybe\"", "kvm=on|off"},
-        ErrorRow{"host,kvm=auto", "kvm=\"auto\"", "kvm=on|off"}));
+        ErrorRow{"host,kvm=auto", "kvm=\"auto\"", "kvm=on|off"},
+        ErrorRow{"host,hv", "hv=\"\"", "hv=windows|linux|hyper-v|all"},
+        ErrorRow{"host,hv=on", "hv=\"on\"", "hv=windows|linux|hyper-v|all"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Values, ParseCpuFlagErrorTest,
@@ -226,6 +246,8 @@ INSTANTIATE_TEST_SUITE_P(
         ErrorRow{"host,hv_vpindex,hv_synic,hv_vpindex=off", "hv_synic needs hv_vpindex;", "add"},
         ErrorRow{"host,hv_start_vp", "hv_start_vp needs hv_vpindex;", "add hv_vpindex"},
         ErrorRow{"host,hv_xmm_output", "hv_xmm_output needs hv_xmm_input;", "add hv_xmm_input"},
+        ErrorRow{"host,hv=linux,hv_synic=off,hv_sint_polling", "hv_sint_polling needs hv_synic;",
+                 "add hv_synic or drop hv_sint_polling"},
         ErrorRow{"host,hv_passthrough,hv_vapic=off,hv_evmcs", "hv_evmcs needs hv_vapic;",
                  "add hv_vapic or drop hv_evmcs"}));
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "hyperv/enlightenments/enlightenment.h"
+#include "hyperv/enlightenments/preset.h"
 #include "hyperv/tlfs/cpuid.h"
 
 namespace hvkit::hyperv {
@@ -34,6 +35,15 @@ Where this departs from QEMU: `hv_enforce_cpuid` is on by default. Under `hv_pas
 so does what needs it; the vendor and the version stay as asked for, since Linux does not take KVM's "Linux KVM Hv" for
 Hyper-V. A `hv_vendor_id` that is too long is refused, not cut. Numbers with a leading zero, `+feature` and `-feature` are
 refused. `hv_syndbg` shows the Debugging privilege, in the TLFS's place.
+)";
+
+constexpr absl::string_view kPresetsIntroduction = R"(
+## Presets
+`hv=PRESET` inside `--cpu` stands for a set: `--cpu=host,hv=windows,hv_crash=off`. It is a wish: a member that this machine or
+back end cannot give is left out with its reason (`--events`, `--probe`), so that one command line serves every machine, while
+what is named besides it is a demand. A name that is off stays off, and so does what needs it. Of several presets the
+last counts. QEMU has no presets; `vmm --convert` spells them out. Left out of `windows` and `linux` is what only
+a guest with a hypervisor of its own uses, what recent versions no longer use (`hv_reset`), and what is for debugging.
 )";
 
 constexpr absl::string_view kTableHead =
@@ -118,6 +128,27 @@ std::string Table(Section section) {
   return table;
 }
 
+std::string PresetHead(const Preset& preset) {
+  const std::string base =
+      preset.base.empty() ? "" : absl::StrCat(" All of `hv=", preset.base, "`, and:");
+  return absl::StrCat("\n### `hv=", preset.name, "`\n", preset.summary, base, "\n");
+}
+
+std::string PresetSection(const Preset& preset) {
+  std::string section = PresetHead(preset);
+  if (!preset.own.empty()) absl::StrAppend(&section, "\n| Name | Why |\n|---|---|\n");
+  for (const PresetMember& member : preset.own) {
+    absl::StrAppend(&section, "| `", Name(member.id), "` | ", member.reason, " |\n");
+  }
+  return section;
+}
+
+std::string Presets() {
+  std::string text(kPresetsIntroduction);
+  for (const Preset& preset : AllPresets()) absl::StrAppend(&text, PresetSection(preset));
+  return text;
+}
+
 }  // namespace
 
 std::string EnlightenmentsMarkdown() {
@@ -125,7 +156,8 @@ std::string EnlightenmentsMarkdown() {
       kIntroduction, "\n## Those of QEMU\n", Table(Section::kQemu),
       "\n## Ours\nQEMU has no flag for these. They are off unless named, even under "
       "`hv_passthrough`.\n\n",
-      Table(Section::kOurs), "\n## Identity and enforcement\n", Table(Section::kIdentity));
+      Table(Section::kOurs), "\n## Identity and enforcement\n", Table(Section::kIdentity),
+      Presets());
 }
 
 }  // namespace hvkit::hyperv

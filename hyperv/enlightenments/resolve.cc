@@ -47,6 +47,7 @@ bool InPassthrough(const EnlightenmentInfo& info) {
 EnlightenmentMask TakenByDefault(const CpuSpec& spec) {
   EnlightenmentMask taken{Enlightenment::kEnforceCpuid};
   if (spec.auto_coresharing) taken.Add(Enlightenment::kNoNonarchCoresharing);
+  taken = taken | spec.wished;
   if (spec.requested.Has(Enlightenment::kPassthrough)) {
     for (const EnlightenmentInfo& info : AllEnlightenments()) {
       if (InPassthrough(info)) taken.Add(info.id);
@@ -110,13 +111,25 @@ void Assign(EnlightenmentMask members, EnlightenmentSet& set) {
   }
 }
 
+// The value of a hv_spinlocks that was not named itself.
+void SetSpinlocks(const CpuSpec& spec, const Ability& ability, EnlightenmentSet& set) {
+  const EnlightenmentMask named = spec.requested.mask() | spec.refused;
+  if (named.Has(Enlightenment::kSpinlocks)) return;
+  if (set.Has(Enlightenment::kSpinlocks)) {
+    set.set_spinlocks(spec.wished_spinlocks);
+  } else if (set.Has(Enlightenment::kPassthrough)) {
+    set.set_spinlocks(ability.passthrough_spinlocks);
+  }
+}
+
 }  // namespace
 
 absl::Status CheckDependencies(const CpuSpec& spec) {
   const bool passthrough = spec.requested.Has(Enlightenment::kPassthrough);
   for (const EnlightenmentInfo& info : AllEnlightenments()) {
     if (!spec.requested.Has(info.id)) continue;
-    EnlightenmentMask missing = AllNeeds(info.id) - spec.requested.mask();
+    EnlightenmentMask missing =
+        AllNeeds(info.id) - spec.requested.mask() - (spec.wished - spec.refused);
     if (passthrough) missing = missing & spec.refused;
     if (!missing.empty()) return RefuseIncomplete(info, missing);
   }
@@ -135,11 +148,10 @@ absl::StatusOr<Resolution> Resolve(const CpuSpec& spec, const Ability& ability) 
   if (!unable.empty()) return RefuseUnable(unable, reasons);
 
   Resolution result{.in_force = spec.requested, .absent = {}};
-  EnlightenmentMask members = spec.requested.mask() | (TakenByDefault(spec) - lacking);
-  if (!spec.requested.Enabled()) members = IdentityOnly(members);
-  Assign(members, result.in_force);
-  if (members.Has(Enlightenment::kPassthrough) && !members.Has(Enlightenment::kSpinlocks)) {
-    result.in_force.set_spinlocks(ability.passthrough_spinlocks);
+  Assign(spec.requested.mask() | (TakenByDefault(spec) - lacking), result.in_force);
+  SetSpinlocks(spec, ability, result.in_force);
+  if (!result.in_force.Enabled()) {
+    Assign(IdentityOnly(result.in_force.mask()), result.in_force);
   }
   for (const EnlightenmentInfo& info : AllEnlightenments()) {
     if (result.in_force.Has(info.id)) continue;

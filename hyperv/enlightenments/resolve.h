@@ -39,8 +39,9 @@ struct Resolution {
 };
 
 // Checks that everything named has what it needs. Under hv_passthrough only what was named off
-// counts as missing, since the rest depends on the machine. kInvalidArgument names the first
-// enlightenment that lacks something, all that it lacks, and the remedy.
+// counts as missing, since the rest depends on the machine; likewise what a preset wishes.
+// kInvalidArgument names the first enlightenment that lacks something, all that it lacks, and the
+// remedy.
 [[nodiscard]] absl::Status CheckDependencies(const CpuSpec& spec);
 
 // The set in force:
@@ -48,6 +49,7 @@ struct Resolution {
 // - hv_passthrough takes all of QEMU's that can be had and whose needs can be had, but not
 //   hv_syndbg, not ours, and nothing that was named off. Identity stays as it was asked for
 //   (QEMU copies KVM's "Linux KVM Hv", which Linux does not take for Hyper-V);
+// - members of a preset (CpuSpec::wished) are taken where they and their needs can be had;
 // - hv_enforce_cpuid is taken if it can be had, unless named off;
 // - hv_no_nonarch_coresharing=auto and hv_passthrough take that one if it can be had.
 // Without Hyper-V (EnlightenmentSet::Enabled) the set in force is empty but for the identity.

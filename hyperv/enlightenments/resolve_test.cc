@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "hyperv/enlightenments/cpu_flag.h"
+#include "hyperv/tlfs/cpuid.h"
 #include "testing/status_matchers.h"
 
 namespace hvkit::hyperv {
@@ -194,6 +195,50 @@ TEST(ResolveTest, NamedOneWithoutHypervSaysThatNothingTurnsItOn) {
                        Resolve(Parsed("host,hv_no_nonarch_coresharing=on"), Ability()));
   EXPECT_THAT(result.absent_reason(kNoNonarchCoresharing),
               ::testing::HasSubstr("turns Hyper-V on"));
+}
+
+TEST(PresetTest, MembersThatCanBeHadAreInForce) {
+  ASSERT_OK_AND_ASSIGN(const Resolution result, Resolve(Parsed("host,hv=windows"), Ability()));
+  EXPECT_TRUE(result.in_force.Has(kStimerDirect));
+  EXPECT_EQ(result.in_force.spinlocks(), 0x1FFFu);
+  EXPECT_EQ(result.absent_reason(kEvmcs), "not named in --cpu");
+}
+
+TEST(PresetTest, MembersThatCannotBeHadAreLeftOutWithTheirReason) {
+  ASSERT_OK_AND_ASSIGN(const Resolution result,
+                       Resolve(Parsed("host,hv=hyper-v"), Without({kEvmcs, kSynic, kSpinlocks})));
+  EXPECT_EQ(result.absent_reason(kEvmcs), kNoCapability);
+  EXPECT_EQ(result.absent_reason(kStimer), "needs hv_synic: KVM_CAP_EXAMPLE is 0");
+  EXPECT_EQ(result.in_force.spinlocks(), tlfs::kSpinlocksNever);
+  EXPECT_TRUE(result.in_force.Has(kTime));
+}
+
+TEST(PresetTest, MembersNamedOffAreLeftOutWithWhatNeedsThem) {
+  ASSERT_OK_AND_ASSIGN(const Resolution result,
+                       Resolve(Parsed("host,hv_time=off,hv=linux"), Ability()));
+  EXPECT_EQ(result.absent_reason(kTime), "named off in --cpu");
+  EXPECT_EQ(result.absent_reason(kStimerDirect), "needs hv_time, named off");
+}
+
+TEST(PresetTest, NamedMemberIsADemand) {
+  EXPECT_THAT(Resolve(Parsed("host,hv=hyper-v,hv_evmcs"), Without({kEvmcs})),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("hv_evmcs")));
+}
+
+TEST(PresetTest, NamedSpinlocksWin) {
+  ASSERT_OK_AND_ASSIGN(const Resolution result,
+                       Resolve(Parsed("host,hv=windows,hv_spinlocks=9"), Ability()));
+  EXPECT_EQ(result.in_force.spinlocks(), 9u);
+}
+
+TEST(PresetTest, SpinlocksNamedNeverAreNever) {
+  Ability ability;
+  ability.passthrough_spinlocks = 0xFFF;
+  ASSERT_OK_AND_ASSIGN(
+      const Resolution result,
+      Resolve(Parsed("host,hv=windows,hv_passthrough,hv_spinlocks=0xffffffff"), ability));
+  EXPECT_EQ(result.in_force.spinlocks(), tlfs::kSpinlocksNever);
+  EXPECT_EQ(result.absent_reason(kSpinlocks), "named off in --cpu");
 }
 
 TEST(CoresharingTest, AutoTakesItWhereItCanBeHad) {
