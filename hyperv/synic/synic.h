@@ -124,7 +124,12 @@ class Synic final : public MessageSink {
   MsrOutcome WriteSiefp(uint64_t value);
   [[nodiscard]] bool Put(SintIndex sint, const SlotHeader& header,
                          std::span<const std::byte> payload, SintSet others);
-  void Scan(SintSet sints);
+  // Serves those of the SINTs for which anything waits.
+  void Scan(SintSet sints) {
+    sints &= waiting_ | queued_.load(std::memory_order_acquire);
+    if (sints != 0) ServeAll(sints);
+  }
+  void ServeAll(SintSet sints);
   void Serve(SintIndex sint);
   void DeliverQueued(SintIndex sint);
 
