@@ -45,8 +45,17 @@ class Privileges {
     return false;
   }
 
+  // Whether the guest is told after how many tries to notify a long spin.
+  constexpr bool MayNotifyLongSpins() const {
+    const uint32_t tries = recommendations_[static_cast<size_t>(tlfs::CpuidRegister::kEbx)];
+    if (tries == tlfs::kSpinlocksNever) return recommendations_ == kAllWords;
+    return tries != 0;
+  }
+
  private:
   using Words = std::array<uint32_t, 4>;  // In the order of CpuidRegister
+
+  static constexpr Words kAllWords = {~0u, ~0u, ~0u, ~0u};  // Unrestricted
 
   static constexpr Words WordsOf(const CpuidWords& leaf) {
     return {leaf.eax, leaf.ebx, leaf.ecx, leaf.edx};

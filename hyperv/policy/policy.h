@@ -37,9 +37,17 @@ struct StimerPolicy {
   uint32_t catch_up_periods = 3;
 };
 
+struct FlushPolicy {
+  // TLFS: an empty set of processors is flushed by doing nothing. Windows Server 2012 sends a mask
+  // of 0 where it means all processors, and KVM reads it so.
+  enum class EmptyMask : uint8_t { kNone, kAll };
+  EmptyMask empty_mask = EmptyMask::kAll;
+};
+
 struct Policy {
   SynicPolicy synic;
   StimerPolicy stimer;
+  FlushPolicy flush;
 };
 
 }  // namespace hvkit::hyperv

@@ -1,0 +1,91 @@
+// A set of virtual processors, as hypercalls hand it to the host: words of 64 VPs each, never one
+// VP at a time.
+//
+// TLFS: datatypes/hv_vp_set.md. Only VPs that exist are in a set, so that its users have nothing to
+// check. How a guest writes a set is in hyperv/hypercall/vp_set.h.
+#ifndef HVKIT_HYPERV_HOST_VP_SET_H_
+#define HVKIT_HYPERV_HOST_VP_SET_H_
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+#include "hyperv/host/ids.h"
+
+namespace hvkit::hyperv {
+
+// A view: the words of a sparse set stay with their owner. Bank b holds the VPs 64 b .. 64 b + 63.
+// Immutable.
+class VpSet {
+ public:
+  static constexpr uint32_t kBankBits = 64;
+  static constexpr uint32_t kMaxVps = kBankBits * 64;
+
+  // Empty.
+  constexpr VpSet() = default;
+  // The VPs 0 .. vp_count - 1; `vp_count` is at most kMaxVps.
+  static constexpr VpSet All(uint32_t vp_count) { return VpSet(~uint64_t{0}, nullptr, vp_count); }
+  // `words[k]` is the bank of the k-th set bit of `banks`; VPs from `vp_count` on are left out.
+  static constexpr VpSet Sparse(uint64_t banks, const uint64_t* words, uint32_t vp_count) {
+    return VpSet(banks, words, vp_count);
+  }
+
+  // Calls visit(bank, mask) for each bank with a VP of the set, upwards; the mask is not 0.
+  template <typename Visit>
+  constexpr void ForEachBank(Visit&& visit) const {
+    const uint64_t* word = words_;
+    for (uint64_t left = banks_; left != 0; left &= left - 1) {
+      const auto bank = static_cast<uint32_t>(std::countr_zero(left));
+      uint64_t mask = word == nullptr ? ~uint64_t{0} : *word++;
+      if (bank == last_bank_) mask &= last_mask_;
+      if (mask != 0) visit(bank, mask);
+    }
+  }
+  // Calls visit(VpIndex) for each VP of the set, upwards.
+  template <typename Visit>
+  constexpr void ForEach(Visit&& visit) const {
+    ForEachBank([&visit](uint32_t bank, uint64_t mask) {
+      for (; mask != 0; mask &= mask - 1) {
+        visit(VpIndex(bank * kBankBits + static_cast<uint32_t>(std::countr_zero(mask))));
+      }
+    });
+  }
+
+  constexpr uint32_t Count() const {
+    uint32_t count = 0;
+    ForEachBank(
+        [&count](uint32_t, uint64_t mask) { count += static_cast<uint32_t>(std::popcount(mask)); });
+    return count;
+  }
+  constexpr bool IsEmpty() const {
+    bool empty = true;
+    ForEachBank([&empty](uint32_t, uint64_t) { empty = false; });
+    return empty;
+  }
+  constexpr bool Contains(VpIndex vp) const {
+    bool found = false;
+    ForEachBank([&found, vp](uint32_t bank, uint64_t mask) {
+      if (bank == vp.value() / kBankBits) found = (mask >> vp.value() % kBankBits & 1) != 0;
+    });
+    return found;
+  }
+
+ private:
+  constexpr VpSet(uint64_t banks, const uint64_t* words, uint32_t vp_count) : words_(words) {
+    vp_count = std::min(vp_count, kMaxVps);
+    const uint32_t used = (vp_count + kBankBits - 1) / kBankBits;
+    banks_ = used == 0 ? 0 : banks & (~uint64_t{0} >> (kBankBits - used));
+    last_bank_ = used - 1;
+    last_mask_ = ~uint64_t{0} >> ((kBankBits - vp_count % kBankBits) % kBankBits);
+  }
+
+  uint64_t banks_ = 0;
+  const uint64_t* words_ = nullptr;  // Null: all ones
+  uint32_t last_bank_ = 0;
+  uint64_t last_mask_ = 0;
+};
+
+}  // namespace hvkit::hyperv
+
+#endif  // HVKIT_HYPERV_HOST_VP_SET_H_
