@@ -2,7 +2,7 @@
 // buffers that hold them until the guest has room.
 //
 // TLFS: inter-partition-communication.md "Ports and Connections", "Guest Message Buffers",
-// hypercalls/HvCallPostMessage.md. Connection ids and what a guest may post are not here.
+// hypercalls/HvCallPostMessage.md. Connection ids and which types a guest may post are not here.
 #ifndef HVKIT_HYPERV_SYNIC_MESSAGE_PORT_H_
 #define HVKIT_HYPERV_SYNIC_MESSAGE_PORT_H_
 
@@ -11,21 +11,24 @@
 #include <span>
 
 #include "hyperv/host/ids.h"
+#include "hyperv/synic/connection_handlers.h"
 #include "hyperv/synic/message_queue.h"
 #include "hyperv/synic/message_slot.h"
+#include "hyperv/synic/port_status.h"
 #include "hyperv/synic/synic.h"
+#include "hyperv/tlfs/status.h"
 #include "hyperv/tlfs/synic.h"
 
 namespace hvkit::hyperv {
 
 // Thread-safe, under the lock of the SynIC, which outlives it. Destruction takes back the messages
 // that were not delivered.
-class MessagePort {
+class MessagePort final : public MessageHandler {
  public:
   // `origin` goes into the messages: the port's id.
   MessagePort(Synic& target, SintIndex sint, uint64_t origin)
       : target_(target), sint_(sint), origin_(origin) {}
-  ~MessagePort() { target_.Withdraw(sint_, pool_); }
+  ~MessagePort() override { target_.Withdraw(sint_, pool_); }
   MessagePort(const MessagePort&) = delete;
   MessagePort& operator=(const MessagePort&) = delete;
 
@@ -40,6 +43,12 @@ class MessagePort {
   PostResult PostFromVp(tlfs::MessageType type, std::span<const std::byte> payload) {
     if (!IsMessage(type, payload)) return PostResult::kInvalidMessage;
     return target_.PostFromVp(sint_, pool_, SlotHeader(type, payload.size(), origin_), payload);
+  }
+
+  // MessageHandler: a guest's messages.
+  tlfs::HvStatus OnMessage(VpIndex caller, tlfs::MessageType type,
+                           std::span<const std::byte> payload) override {
+    return StatusOf(caller == target_.vp() ? PostFromVp(type, payload) : Post(type, payload));
   }
 
  private:

@@ -3,8 +3,8 @@
 //
 // TLFS: inter-partition-communication.md. Nothing polls: a message that finds its slot busy waits
 // for the guest's EOM (or EOI, if the host reports those). Messages of timers come through
-// MessageSink, those of ports through MessagePort (message_port.h). Hypercalls, ports of events and
-// connection ids are not here.
+// MessageSink, those of ports through MessagePort (message_port.h), events through EventPort
+// (event_port.h). Hypercalls and connection ids are not here.
 #ifndef HVKIT_HYPERV_SYNIC_SYNIC_H_
 #define HVKIT_HYPERV_SYNIC_SYNIC_H_
 
@@ -64,6 +64,8 @@ class Synic final : public MessageSink {
   Synic(const Synic&) = delete;
   Synic& operator=(const Synic&) = delete;
 
+  VpIndex vp() const { return config_.vp; }
+
   // Who is told when a message that Deliver could not place may be tried again; may be null.
   void SetSlotWaiter(SlotWaiter* waiter) { waiter_ = waiter; }
 
@@ -90,6 +92,10 @@ class Synic final : public MessageSink {
 
   // Sets an event flag at once. Any thread.
   SignalResult SignalEvent(SintIndex sint, uint32_t flag);
+
+  // Requests the interrupt of a SINT, unless it is masked or polled, as if a message had come. Any
+  // thread.
+  void RaiseSint(SintIndex sint) { RequestInterrupt(sint); }
 
   // For MessagePort: queues a message in a buffer of the pool and kicks the VP. Any thread. The
   // message is as for Deliver. A pool is used with one SINT only.
