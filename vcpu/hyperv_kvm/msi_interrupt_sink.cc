@@ -24,8 +24,9 @@ kvm_msi FixedInterruptMessage(uint32_t apic_id, hyperv::Vector vector) {
   return message;
 }
 
-MsiInterruptSink::MsiInterruptSink(const kvm::Vm& vm, std::vector<uint32_t> apic_ids)
-    : vm_(vm), apic_ids_(std::move(apic_ids)) {}
+MsiInterruptSink::MsiInterruptSink(const kvm::Vm& vm, std::vector<uint32_t> apic_ids,
+                                   bool supports_auto_eoi)
+    : vm_(vm), apic_ids_(std::move(apic_ids)), supports_auto_eoi_(supports_auto_eoi) {}
 
 void MsiInterruptSink::RequestFixed(hyperv::VpIndex vp, hyperv::Vector vector, hyperv::EoiMode) {
   if (vp.value() >= apic_ids_.size()) return;

@@ -2,9 +2,9 @@
 // edge trigger, physical destination. Sources: the kernel's KVM API documentation, KVM_SIGNAL_MSI
 // and KVM_CAP_X2APIC_API; Intel SDM volume 3, "Message Signalled Interrupts".
 //
-// AutoEOI is not supported: KVM has no way to deliver an interrupt that is not then in service,
-// save its own Hyper-V emulation's. A SINT with AutoEOI is delivered as an ordinary interrupt, for
-// which the guest must write EOI; CPUID tells guests not to use AutoEOI.
+// Whether an interrupt ends by itself is a property of its vector (auto_eoi.h), not of the message.
+// Where AutoEOI is not supported, a SINT that asks for it is delivered as an ordinary interrupt,
+// for which the guest must write EOI. CPUID tells guests not to use AutoEOI, supported or not.
 #ifndef HVKIT_VCPU_HYPERV_KVM_MSI_INTERRUPT_SINK_H_
 #define HVKIT_VCPU_HYPERV_KVM_MSI_INTERRUPT_SINK_H_
 
@@ -37,10 +37,11 @@ class MsiInterruptSink final : public hyperv::InterruptSink {
  public:
   // `apic_ids` are those of VP 0, 1, ...; a vCPU's APIC id is the number given to KVM_CREATE_VCPU.
   // `vm` outlives this object.
-  MsiInterruptSink(const kvm::Vm& vm, std::vector<uint32_t> apic_ids);
+  MsiInterruptSink(const kvm::Vm& vm, std::vector<uint32_t> apic_ids,
+                   bool supports_auto_eoi = false);
 
   void RequestFixed(hyperv::VpIndex vp, hyperv::Vector vector, hyperv::EoiMode eoi) override;
-  bool SupportsAutoEoi() const override { return false; }
+  bool SupportsAutoEoi() const override { return supports_auto_eoi_; }
 
   // Interrupts that the guest's APIC did not take (it is switched off) or KVM refused.
   [[nodiscard]] uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
@@ -48,6 +49,7 @@ class MsiInterruptSink final : public hyperv::InterruptSink {
  private:
   const kvm::Vm& vm_;
   const std::vector<uint32_t> apic_ids_;
+  const bool supports_auto_eoi_;
   std::atomic<uint64_t> dropped_{0};
 };
 

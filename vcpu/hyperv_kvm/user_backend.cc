@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "hyperv/reference_time/tsc_scale.h"
 #include "hyperv/tlfs/cpuid.h"
+#include "hyperv/tlfs/msr.h"
 #include "kvm_ioctls/kvm_compat.h"
 #include "kvm_ioctls/status_macros.h"
 #include "vcpu/hyperv_kvm/absent_hypercalls.h"
@@ -39,15 +40,23 @@ bool IsTscWrite(kvm::MsrExit exit) {
 
 class VpMsrs final : public MsrHandler {
  public:
-  explicit VpMsrs(hyperv::VirtualProcessor& vp) : vp_(vp) {}
+  VpMsrs(hyperv::VirtualProcessor& vp, AutoEoi& auto_eoi, const kvm::Vcpu& vcpu)
+      : vp_(vp), auto_eoi_(auto_eoi), vcpu_(vcpu) {}
 
   hyperv::MsrRead ReadMsr(uint32_t index) override { return vp_.ReadMsr(index); }
   hyperv::MsrOutcome WriteMsr(uint32_t index, uint64_t value) override {
-    return vp_.WriteMsr(index, value);
+    const hyperv::MsrOutcome outcome = vp_.WriteMsr(index, value);
+    const std::optional<uint32_t> sint = SintOfMsr(index);
+    if (sint.has_value() && outcome == hyperv::MsrOutcome::kHandled) {
+      auto_eoi_.SetSint(vcpu_, vp_.index(), *sint, hyperv::tlfs::Sint{value}).IgnoreError();
+    }
+    return outcome;
   }
 
  private:
   hyperv::VirtualProcessor& vp_;
+  AutoEoi& auto_eoi_;
+  const kvm::Vcpu& vcpu_;
 };
 
 }  // namespace
@@ -56,7 +65,8 @@ UserBackend::UserBackend(Options options, Host host)
     : options_(std::move(options)),
       host_(std::move(host)),
       hooks_(options_.vp_count),
-      interrupts_(host_.vm, ApicIds(options_.vp_count)) {}
+      auto_eoi_(options_.facts, options_.vp_count),
+      interrupts_(host_.vm, ApicIds(options_.vp_count), auto_eoi_.IsSupported()) {}
 
 absl::Status UserBackend::SetUpVm() const {
   if (options_.vp_count > kFirstX2ApicOnlyId) {
@@ -74,7 +84,7 @@ absl::Status UserBackend::SetUpVm() const {
 std::vector<hyperv::CpuidEntry> UserBackend::Cpuid() const {
   hyperv::CpuidFacts facts;
   facts.max_vps = static_cast<uint32_t>(options_.facts.Capability(KVM_CAP_MAX_VCPUS));
-  facts.deprecate_auto_eoi = !interrupts_.SupportsAutoEoi();
+  facts.deprecate_auto_eoi = true;  // it turns APICv and AVIC off, where there is any
   facts.kvm = options_.kvm_leaf;
   std::vector<hyperv::CpuidEntry> entries = hyperv::BuildCpuid(options_.in_force, facts);
   for (hyperv::CpuidEntry& entry : entries) {
@@ -131,7 +141,7 @@ bool UserBackend::TscIsStable() const {
 
 void UserBackend::OnMsr(VpIndex vp, kvm::MsrExit exit) {
   if (IsTscWrite(exit)) return OnTscWrite(vp, exit);
-  VpMsrs msrs(*partition_->FindVp(vp));
+  VpMsrs msrs(*partition_->FindVp(vp), auto_eoi_, hooks_.vcpu(vp));
   AnswerMsrExit(exit, msrs);
 }
 

@@ -23,6 +23,7 @@
 #include "kvm_ioctls/exit.h"
 #include "kvm_ioctls/vcpu.h"
 #include "kvm_ioctls/vm.h"
+#include "vcpu/hyperv_kvm/auto_eoi.h"
 #include "vcpu/hyperv_kvm/kernel_ability.h"
 #include "vcpu/hyperv_kvm/msi_interrupt_sink.h"
 #include "vcpu/hyperv_kvm/timerfd_scheduler.h"
@@ -88,6 +89,7 @@ class UserBackend {
   const Options options_;
   const Host host_;
   VcpuHooks hooks_;
+  AutoEoi auto_eoi_;
   MsiInterruptSink interrupts_;
   std::optional<TscClock> clock_;
   std::optional<hyperv::Partition> partition_;

@@ -262,6 +262,19 @@ TEST_F(UserBackendKvmTest, HypercallFrom64BitCodeIsAnUnknownOne) {
   EXPECT_THAT(machine().log().Take(), ElementsAre(kInvalidCode, 1u, 2u));
 }
 
+TEST_F(UserBackendKvmTest, KvmKnowsTheVectorsThatEndByThemselves) {
+  constexpr uint32_t kSint = static_cast<uint32_t>(MsrIndex::kSint0) + 5;
+  constexpr uint64_t kAutoEoi = hyperv::tlfs::Sint::AutoEoi::kMask | UserKvmMachine::kVector;
+  constexpr uint64_t kMasked = hyperv::tlfs::Sint::Masked::kMask | UserKvmMachine::kVector;
+  Write(kSint, UserKvmMachine::kVector);
+  EXPECT_FALSE(machine().vcpu().SetMsr(kSint, kAutoEoi).ok()) << "KVM's SynIC is on unasked";
+  Write(kSint, kAutoEoi);
+  EXPECT_THAT(machine().vcpu().GetMsr(kSint).value_or(0), kAutoEoi);
+  Write(kSint, UserKvmMachine::kVector);
+  EXPECT_THAT(machine().vcpu().GetMsr(kSint).value_or(0), kMasked);
+  EXPECT_EQ(Faults(), 0);
+}
+
 TEST_F(UserBackendKvmTest, CrashAndResetAreReported) {
   Write(MsrIndex::kCrashP0, 0xBAD);
   Write(MsrIndex::kCrashCtl, hyperv::tlfs::CrashCtl::CrashNotify::kMask);
