@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,7 +16,7 @@
 namespace hvkit::devices {
 namespace {
 
-constexpr int kMaxEmptyDatagrams = 64;  // in a row; more wait for the next call
+constexpr int kMaxDropped = 64;  // in a row; more wait for the next call
 
 // sockaddr_in as the calls take it.
 sockaddr ToSockaddr(const UdpEndpoint& endpoint) {
@@ -59,18 +58,20 @@ bool DebugSocket::Send(std::span<const std::byte> payload) const {
 }
 
 size_t DebugSocket::Receive(std::span<std::byte> payload) const {
-  for (int i = 0; i < kMaxEmptyDatagrams; ++i) {
-    const ssize_t size = ::recv(fd_, payload.data(), payload.size(), 0);
-    if (size > 0) return static_cast<size_t>(size);
-    const bool dropped = size == 0 || errno == ECONNREFUSED || errno == EINTR;
-    if (!dropped) return 0;
-  }
-  return 0;
+  if (NextSize() == 0) return 0;
+  const ssize_t size = ::recv(fd_, payload.data(), payload.size(), 0);
+  return size > 0 ? static_cast<size_t>(size) : 0;
 }
 
 size_t DebugSocket::NextSize() const {
-  int size = 0;
-  return ::ioctl(fd_, FIONREAD, &size) == 0 && size > 0 ? static_cast<size_t>(size) : 0;
+  for (int i = 0; i < kMaxDropped; ++i) {
+    const ssize_t size = ::recv(fd_, nullptr, 0, MSG_PEEK | MSG_TRUNC);
+    if (size > 0) return static_cast<size_t>(size);
+    if (size < 0 && errno == EAGAIN) return 0;
+    // An empty datagram is taken; what an earlier one of ours met with is told once.
+    if (size == 0) ::recv(fd_, nullptr, 0, 0);
+  }
+  return 0;
 }
 
 }  // namespace hvkit::devices

@@ -12,7 +12,7 @@
 
 namespace hvkit::devices {
 
-// Thread-safe: the kernel serialises. Never blocks.
+// Never blocks. Send is thread-safe; Receive and NextSize are for one thread at a time.
 class DebugSocket {
  public:
   // Datagrams of others than `peer` are dropped; the socket's own port is the kernel's choice.
@@ -26,10 +26,11 @@ class DebugSocket {
   // Sends one datagram. False if it was not taken: too long, or no room. That nobody listens does
   // not matter.
   [[nodiscard]] bool Send(std::span<const std::byte> payload) const;
-  // Takes one datagram and returns its size, 0 if none waits; what does not fit is lost. Empty ones
-  // are dropped.
+  // Takes one datagram and returns its size, 0 if none waits; what does not fit is lost. Drops empty
+  // ones, as NextSize does.
   [[nodiscard]] size_t Receive(std::span<std::byte> payload) const;
-  // The size of the datagram that Receive would take; 0 if none waits.
+  // The size of the datagram that Receive would take; 0 if none waits. Drops empty ones, a bounded
+  // number of them: while fd() is readable, ask again.
   [[nodiscard]] size_t NextSize() const;
 
   // Readable while a datagram waits. Remains this object's.
