@@ -144,6 +144,7 @@ void GuestMain(const BootInfo& boot) {
   g_cpus = static_cast<unsigned>(CmdlineNumber(boot, "cpus=", 1));
   StartCpus(g_cpus);
   CheckFrequencies();
+  Check(!ReadReferenceTsc().valid, "the TSC page is not valid before it is turned on");
   Check(EnableReferenceTsc(), "the TSC page can be turned on");
   const uint64_t wanted = CmdlineNumber(boot, "readings=", kDefaultReadings);
   for (unsigned cpu = 0; cpu < g_cpus; ++cpu) g_readings[cpu].wanted = wanted;

@@ -1,10 +1,11 @@
 // The Hyper-V leaves, and each privileged MSR: it works where its privilege is there and raises #GP
 // where it is not, provided that the VMM enforces CPUID. `hyperv=0` on the command line says that
-// there is no Hyper-V at all.
+// there is no Hyper-V at all, `cpus=N` how many processors there are.
 
 #include "testing/guests/lib/guest.h"
 #include "testing/guests/lib/hyperv.h"
 #include "testing/guests/lib/report.h"
+#include "testing/guests/lib/smp.h"
 #include "testing/guests/lib/text.h"
 
 namespace hvkit::guest {
@@ -74,7 +75,7 @@ void CheckWrites() {
   CheckEqual(ReadMsr(MsrIndex::kHypercall).value & 1, 0, "the hypercall page is off at reset");
 }
 
-void CheckAbsence() {
+void CheckAbsence(unsigned) {
   Check(!HasHyperV(), "the vendor is not Microsoft Hv");
   for (const GatedMsr& msr : kGatedMsrs) {
     Text name;
@@ -83,16 +84,18 @@ void CheckAbsence() {
   }
 }
 
-}  // namespace
-
-void GuestMain(const BootInfo& boot) {
-  if (CmdlineNumber(boot, "hyperv=", 1) == 0) {
-    CheckAbsence();
-    return;
-  }
+void CheckPresence(unsigned) {
   CheckLeaves();
   for (const GatedMsr& msr : kGatedMsrs) CheckGate(msr);
   CheckWrites();
+}
+
+}  // namespace
+
+void GuestMain(const BootInfo& boot) {
+  const auto cpus = static_cast<unsigned>(CmdlineNumber(boot, "cpus=", 1));
+  StartCpus(cpus);
+  RunOnEach(cpus, CmdlineNumber(boot, "hyperv=", 1) == 0 ? CheckAbsence : CheckPresence);
 }
 
 }  // namespace hvkit::guest

@@ -1,8 +1,9 @@
-// Reports a crash through the crash MSRs, with a message.
+// Reports a crash through the crash MSRs, with a message, on the processor `cpu=N`.
 
 #include "testing/guests/lib/guest.h"
 #include "testing/guests/lib/hyperv.h"
 #include "testing/guests/lib/report.h"
+#include "testing/guests/lib/smp.h"
 
 namespace hvkit::guest {
 namespace {
@@ -15,9 +16,7 @@ void WriteParameter(MsrIndex index, uint64_t value, const char* name) {
   Check(!WriteMsr(index, value).raised, name);
 }
 
-}  // namespace
-
-void GuestMain(const BootInfo&) {
+void Crash(unsigned) {
   Check((ReadMsr(MsrIndex::kCrashCtl).value & tlfs::CrashCtl::CrashNotify::kMask) != 0,
         "CRASH_CTL offers notification");
   WriteParameter(MsrIndex::kCrashP0, 0x1111, "CRASH_P0 can be written");
@@ -30,6 +29,12 @@ void GuestMain(const BootInfo&) {
   (void)WriteMsr(MsrIndex::kCrashCtl,
                  tlfs::CrashCtl::CrashNotify::kMask | tlfs::CrashCtl::CrashMessage::kMask);
   Fatal("the VMM ends at the crash", "the guest went on");
+}
+
+}  // namespace
+
+void GuestMain(const BootInfo& boot) {
+  RunOnOnly(static_cast<unsigned>(CmdlineNumber(boot, "cpu=", 0)), Crash);
 }
 
 }  // namespace hvkit::guest

@@ -1,11 +1,12 @@
 // The hypercall page, and the statuses of calls that cannot succeed. `dispatch=0` on the command
-// line says that the back end knows no call at all.
+// line says that the back end knows no call at all, `cpus=N` how many processors there are.
 
 #include "hyperv/tlfs/hypercall.h"
 
 #include "testing/guests/lib/guest.h"
 #include "testing/guests/lib/hyperv.h"
 #include "testing/guests/lib/report.h"
+#include "testing/guests/lib/smp.h"
 
 namespace hvkit::guest {
 namespace {
@@ -62,18 +63,30 @@ void CheckNoDispatcher() {
               HvStatus::kInvalidHypercallCode, "SignalEvent without a dispatcher");
 }
 
+void CheckUnknown(unsigned) {
+  CheckStatus(HypercallStatus(kNoSuchCall, 0, 0), HvStatus::kInvalidHypercallCode,
+              "an unknown call");
+}
+
+void CheckWithoutDispatcher(unsigned cpu) {
+  CheckUnknown(cpu);
+  CheckNoDispatcher();
+}
+
+void CheckDispatcher(unsigned cpu) {
+  CheckUnknown(cpu);
+  CheckPostMessage();
+  CheckSignalEvent();
+}
+
 }  // namespace
 
 void GuestMain(const BootInfo& boot) {
+  const auto cpus = static_cast<unsigned>(CmdlineNumber(boot, "cpus=", 1));
+  StartCpus(cpus);
   CheckPage();
-  CheckStatus(HypercallStatus(kNoSuchCall, 0, 0), HvStatus::kInvalidHypercallCode,
-              "an unknown call");
-  if (CmdlineNumber(boot, "dispatch=", 1) == 0) {
-    CheckNoDispatcher();
-    return;
-  }
-  CheckPostMessage();
-  CheckSignalEvent();
+  RunOnEach(cpus,
+            CmdlineNumber(boot, "dispatch=", 1) == 0 ? CheckWithoutDispatcher : CheckDispatcher);
 }
 
 }  // namespace hvkit::guest

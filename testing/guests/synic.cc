@@ -1,15 +1,16 @@
 // Interrupts of the SynIC that do not take the common way: masked and polled SINTs, and interrupts
 // whose end the processor need not announce (the VP assist page); and that a processor's run time
-// grows while it runs and not while it is halted.
+// grows while it runs and not while it is halted. On each processor in turn.
 //
-// On the command line `polling=1` and `auto_eoi=1` where the back end has polled SINTs and AutoEOI,
-// and `signals=N`, how many interrupts try the VP assist page.
+// On the command line `cpus=N`, `polling=1` and `auto_eoi=1` where the back end has polled SINTs
+// and AutoEOI, and `signals=N`, how many interrupts try the VP assist page.
 
 #include "testing/guests/lib/synic.h"
 #include "testing/guests/lib/apic.h"
 #include "testing/guests/lib/guest.h"
 #include "testing/guests/lib/hyperv.h"
 #include "testing/guests/lib/interrupts.h"
+#include "testing/guests/lib/layout.h"
 #include "testing/guests/lib/report.h"
 #include "testing/guests/lib/smp.h"
 #include "testing/guests/lib/text.h"
@@ -28,7 +29,16 @@ constexpr uint64_t kMeasured = 200 * kTicksPerMs;
 constexpr unsigned kTimer = 0;
 constexpr uint64_t kPast = 1;
 
-alignas(tlfs::kPageSize) tlfs::VpAssistPage g_assist_page;
+struct Plan {
+  bool polling;
+  bool auto_eoi;
+  unsigned signals;
+};
+
+constinit Plan g_plan = {};
+constinit unsigned g_cpu = 0;  // on which the checks run
+
+alignas(tlfs::kPageSize) tlfs::VpAssistPage g_assist_pages[MAX_CPUS];
 
 volatile unsigned g_interrupts = 0;
 volatile unsigned g_timer_interrupts = 0;
@@ -40,7 +50,10 @@ void CountInterrupt() { g_interrupts = g_interrupts + 1; }
 // Takes the permission to go without EOI, as an interrupt may come between a read and a write.
 bool NoEoiRequired() {
   bool was_set;
-  asm volatile("btrl $0, %0" : "+m"(g_assist_page.apic_assist.raw), "=@ccc"(was_set) : : "memory");
+  asm volatile("btrl $0, %0"
+               : "+m"(g_assist_pages[g_cpu].apic_assist.raw), "=@ccc"(was_set)
+               :
+               : "memory");
   return was_set;
 }
 
@@ -62,11 +75,11 @@ void CheckSint(tlfs::Sint value, unsigned expected_interrupts, const char* inter
   SetTimerCount(kTimer, kPast);
   ServeInterruptsUntil(Now() + kWait);
   CheckEqual(g_interrupts, expected_interrupts, interrupts);
-  Check(ReadTimerMessage(0, kSint).present, message);
-  FreeSlot(0, kSint);
+  Check(ReadTimerMessage(g_cpu, kSint).present, message);
+  FreeSlot(g_cpu, kSint);
 }
 
-void CheckSints(bool polling) {
+void CheckSints() {
   const tlfs::Sint plain = SintWithVector(kSintVector);
   tlfs::Sint masked = plain;
   tlfs::Sint::Masked::Set(masked, 1);
@@ -74,10 +87,10 @@ void CheckSints(bool polling) {
   tlfs::Sint::Polling::Set(polled, 1);
   CheckSint(plain, 1, "an unmasked SINT interrupts", "an unmasked SINT has its message");
   CheckSint(masked, 0, "a masked SINT does not interrupt", "a masked SINT has its message");
-  CheckEqual(CpuidHas(tlfs::bits::kSintPolling) ? 1 : 0, polling ? 1 : 0,
+  CheckEqual(CpuidHas(tlfs::bits::kSintPolling) ? 1 : 0, g_plan.polling ? 1 : 0,
              "polled SINTs are offered as expected");
-  CheckSint(polled, polling ? 0 : 1,
-            polling ? "a polled SINT does not interrupt" : "the polling bit is ignored",
+  CheckSint(polled, g_plan.polling ? 0 : 1,
+            g_plan.polling ? "a polled SINT does not interrupt" : "the polling bit is ignored",
             "a polled SINT has its message");
 }
 
@@ -104,11 +117,13 @@ void TakeTimerInterrupts(unsigned count) {
   SetTimerConfig(kTimer, {});
 }
 
-void CheckAssistPage(unsigned count) {
-  const uint64_t value = reinterpret_cast<uint64_t>(&g_assist_page) | tlfs::VpAssist::Enable::kMask;
-  g_assist_page.apic_assist.raw = 1;
+void CheckAssistPage() {
+  const unsigned count = g_plan.signals;
+  tlfs::VpAssistPage& page = g_assist_pages[g_cpu];
+  const uint64_t value = reinterpret_cast<uint64_t>(&page) | tlfs::VpAssist::Enable::kMask;
+  page.apic_assist.raw = 1;
   Check(!WriteMsr(MsrIndex::kVpAssistPage, value).raised, "the VP assist page can be turned on");
-  const volatile uint32_t& word = g_assist_page.apic_assist.raw;
+  const volatile uint32_t& word = page.apic_assist.raw;
   CheckEqual(word, 0, "the VP assist page starts with EOI required");
   g_assist_page_is_on = true;
   TakeTimerInterrupts(count);
@@ -143,23 +158,32 @@ void CheckRuntime() {
   Check(grown <= kMeasured / 2, "VP_RUNTIME does not grow while the processor is halted");
 }
 
-}  // namespace
-
-void GuestMain(const BootInfo& boot) {
-  StartCpus(1);
-  SetIrqHandler(kSintVector, CountInterrupt);
-  SetIrqHandler(kTimerVector, OnTimer, Eoi::kNone);
-  SetIrqHandler(kAutoEoiVector, CountInterrupt, Eoi::kNone);
-  Check(EnableReferenceTsc() && ReadReferenceTsc().valid, "the TSC page is valid");
-  Check(EnableSynic(0), "the SynIC can be turned on");
-  CheckSints(CmdlineNumber(boot, "polling=", 0) != 0);
-  if (CmdlineNumber(boot, "auto_eoi=", 0) != 0) {
+void CheckProcessor(unsigned cpu) {
+  g_cpu = cpu;
+  Check(EnableSynic(cpu), "the SynIC can be turned on");
+  CheckSints();
+  if (g_plan.auto_eoi) {
     CheckAutoEoi();
   } else {
     Check(CpuidHas(tlfs::bits::kDeprecateAutoEoi), "the guest is told not to use AutoEOI");
   }
-  CheckAssistPage(static_cast<unsigned>(CmdlineNumber(boot, "signals=", 100)));
+  CheckAssistPage();
   CheckRuntime();
+}
+
+}  // namespace
+
+void GuestMain(const BootInfo& boot) {
+  const auto cpus = static_cast<unsigned>(CmdlineNumber(boot, "cpus=", 1));
+  g_plan = {.polling = CmdlineNumber(boot, "polling=", 0) != 0,
+            .auto_eoi = CmdlineNumber(boot, "auto_eoi=", 0) != 0,
+            .signals = static_cast<unsigned>(CmdlineNumber(boot, "signals=", 100))};
+  StartCpus(cpus);
+  SetIrqHandler(kSintVector, CountInterrupt);
+  SetIrqHandler(kTimerVector, OnTimer, Eoi::kNone);
+  SetIrqHandler(kAutoEoiVector, CountInterrupt, Eoi::kNone);
+  Check(EnableReferenceTsc() && ReadReferenceTsc().valid, "the TSC page is valid");
+  RunOnEach(cpus, CheckProcessor);
 }
 
 }  // namespace hvkit::guest

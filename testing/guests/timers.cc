@@ -39,6 +39,8 @@ enum class Mode : uint8_t { kMessage, kDirect };
 struct Signals {
   Mode mode;
   uint64_t count;
+  uint64_t enabled_after;  // it was enabled between these two
+  uint64_t enabled_before;
   uint64_t times[kMaxPeriods + 1];        // of handling
   uint64_t expirations[kMaxPeriods + 1];  // of messages
   uint64_t last_time;
@@ -153,10 +155,13 @@ bool AllCounted(const Signals (&timers)[kTimers], uint64_t count) {
 void RunPeriodic(Processor& processor) {
   processor.current = processor.periodic;
   for (unsigned timer = 0; timer < kTimers; ++timer) {
-    StimerConfig config = ConfigOf(processor.cpu, timer, processor.periodic[timer].mode);
+    Signals& signals = processor.periodic[timer];
+    StimerConfig config = ConfigOf(processor.cpu, timer, signals.mode);
     StimerConfig::Periodic::Set(config, 1);
     SetTimerConfig(timer, config);
+    signals.enabled_after = Now();
     SetTimerCount(timer, kPeriod);
+    signals.enabled_before = Now();
   }
   const uint64_t limit = Now() + kTimeLimit;
   while (!AllCounted(processor.periodic, processor.plan.periods + 1) && Now() < limit) {
@@ -247,6 +252,18 @@ void CheckSchedule(const Processor& processor, unsigned timer) {
         detail.c_str());
 }
 
+// The first period begins when the timer is enabled.
+void CheckStart(const Processor& processor, unsigned timer) {
+  const Signals& signals = processor.periodic[timer];
+  const uint64_t phase = (signals.expirations[0] - signals.enabled_after) % kPeriod;
+  Text detail;
+  detail.AppendDecimal(phase).Append(" after the write began, which took ");
+  detail.AppendDecimal(signals.enabled_before - signals.enabled_after);
+  Check(phase <= signals.enabled_before - signals.enabled_after,
+        NameOf(processor, timer, signals.mode, "its periods begin when it is enabled").c_str(),
+        detail.c_str());
+}
+
 void CheckOneShot(const Processor& processor, unsigned timer) {
   const Signals& signals = processor.one_shot[timer];
   CheckEqual(signals.count, 1, NameOf(processor, timer, signals.mode, "one signal").c_str());
@@ -265,7 +282,10 @@ void CheckProcessor(const Processor& processor) {
   Check(processor.in_time, "all periods come");
   for (unsigned timer = 0; timer < kTimers; ++timer) {
     CheckMean(processor, timer);
-    if (processor.periodic[timer].mode == Mode::kMessage) CheckSchedule(processor, timer);
+    if (processor.periodic[timer].mode == Mode::kMessage) {
+      CheckStart(processor, timer);
+      CheckSchedule(processor, timer);
+    }
     CheckOneShot(processor, timer);
   }
   Check(processor.disabled_itself, "one-shot timers disable themselves");
@@ -291,26 +311,26 @@ void RunAll(unsigned cpus, const Plan& plan, Mode first) {
   for (unsigned cpu = 0; cpu < cpus; ++cpu) CheckProcessor(g_processors[cpu]);
 }
 
-// The rest is about timer 0 of the first processor, whose SINT is masked: the slot tells.
+// The rest is about timer 0 of each processor in turn, whose SINT is masked: the slot tells.
 void StartPastTimer(uint64_t count) {
   SetTimerConfig(0, MessageTimer(kFirstSint));
   SetTimerCount(0, count);
 }
 
-bool HasMessageFor(uint64_t expiration) {
-  const TimerMessage message = ReadTimerMessage(0, kFirstSint);
+bool HasMessageFor(unsigned cpu, uint64_t expiration) {
+  const TimerMessage message = ReadTimerMessage(cpu, kFirstSint);
   return message.present && message.payload.expiration_time == expiration;
 }
 
-void CheckPast() {
+void CheckPast(unsigned cpu) {
   StartPastTimer(kPast);
   ServeInterruptsUntil(Now() + kSoon);
-  Check(HasMessageFor(kPast), "a one-shot in the past expires at once");
-  FreeSlot(0, kFirstSint);
+  Check(HasMessageFor(cpu, kPast), "a one-shot in the past expires at once");
+  FreeSlot(cpu, kFirstSint);
 }
 
-void CheckBusySlot() {
-  volatile tlfs::MessageHeader& header = SlotHeader(0, kFirstSint);
+void CheckBusySlot(unsigned cpu) {
+  volatile tlfs::MessageHeader& header = SlotHeader(cpu, kFirstSint);
   header.type = tlfs::MessageType::kGpaIntercept;
   header.flags.raw = 0;
   const uint64_t due = Now() + kTicksPerMs;
@@ -320,26 +340,34 @@ void CheckBusySlot() {
   CheckEqual(header.flags.raw, tlfs::MessageFlags::MessagePending::kMask,
              "a busy slot is marked as pending");
   Check(StimerConfig::Enable::Get(TimerConfig(0)) != 0, "the timer that waits stays enabled");
-  FreeSlot(0, kFirstSint);
+  FreeSlot(cpu, kFirstSint);
   ServeInterruptsUntil(Now() + kSoon);
-  Check(HasMessageFor(due), "EOM brings the message, with its own expiration time");
-  FreeSlot(0, kFirstSint);
+  Check(HasMessageFor(cpu, due), "EOM brings the message, with its own expiration time");
+  FreeSlot(cpu, kFirstSint);
 }
 
-void CheckPageOff(bool on_kvm) {
-  SetMessagePage(0, false);
+void CheckPageOff(unsigned cpu) {
+  SetMessagePage(cpu, false);
   const uint64_t due = Now() + kTicksPerMs;
   StartPastTimer(due);
   ServeInterruptsUntil(due + kSoon);
-  SetMessagePage(0, true);
+  SetMessagePage(cpu, true);
   ServeInterruptsUntil(Now() + kSoon);
-  if (on_kvm) {
-    Check(SlotIsFree(0, kFirstSint), "KVM does not retry when the message page comes on");
+  if (g_processors[cpu].plan.on_kvm) {
+    Check(SlotIsFree(cpu, kFirstSint), "KVM does not retry when the message page comes on");
     WriteEom();
     ServeInterruptsUntil(Now() + kSoon);
   }
-  Check(HasMessageFor(due), "a timer that expired while the message page was off is delivered");
-  FreeSlot(0, kFirstSint);
+  Check(HasMessageFor(cpu, due),
+        "a timer that expired while the message page was off is delivered");
+  FreeSlot(cpu, kFirstSint);
+}
+
+void CheckSlots(unsigned cpu) {
+  SetSint(kFirstSint, {});
+  CheckPast(cpu);
+  CheckBusySlot(cpu);
+  CheckPageOff(cpu);
 }
 
 }  // namespace
@@ -355,10 +383,7 @@ void GuestMain(const BootInfo& boot) {
   Check(EnableReferenceTsc() && ReadReferenceTsc().valid, "the TSC page is valid");
   RunAll(cpus, plan, Mode::kMessage);
   RunAll(cpus, plan, Mode::kDirect);
-  SetSint(kFirstSint, {});
-  CheckPast();
-  CheckBusySlot();
-  CheckPageOff(plan.on_kvm);
+  RunOnEach(cpus, CheckSlots);
 }
 
 }  // namespace hvkit::guest

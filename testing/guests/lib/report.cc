@@ -13,6 +13,7 @@ constexpr uint16_t kDebugExit = 0xf4;
 
 unsigned g_passed;
 unsigned g_failed;
+const char* g_suffix = "";
 
 void PrintChar(char c) {
   while ((In8(kSerialLineStatus) & kTransmitterEmpty) == 0) Pause();
@@ -26,14 +27,16 @@ void Print(const char* line) {
   PrintChar('\n');
 }
 
+void SetCheckSuffix(const char* suffix) { g_suffix = suffix; }
+
 void Check(bool ok, const char* name, const char* detail) {
   Text line;
   if (ok) {
     ++g_passed;
-    line.Append("ok ").Append(name);
+    line.Append("ok ").Append(name).Append(g_suffix);
   } else {
     ++g_failed;
-    line.Append("FAIL ").Append(name).Append(": ").Append(detail);
+    line.Append("FAIL ").Append(name).Append(g_suffix).Append(": ").Append(detail);
   }
   Print(line.c_str());
 }

@@ -1,7 +1,7 @@
 // What a guest says about its checks, on the serial port: a line `ok NAME` or `FAIL NAME: DETAIL`
 // for each, then `done N passed, N failed`; and how it ends: through the debug-exit port with 0 if
-// none failed and 1 otherwise, which gives the VMM's exit status 1 or 3. For the first processor
-// only.
+// none failed and 1 otherwise, which gives the VMM's exit status 1 or 3. For one processor at a
+// time.
 
 #ifndef HVKIT_TESTING_GUESTS_LIB_REPORT_H_
 #define HVKIT_TESTING_GUESTS_LIB_REPORT_H_
@@ -12,6 +12,9 @@ namespace hvkit::guest {
 
 // Writes a line to the serial port.
 void Print(const char* line);
+
+// Appended to the names of the checks that follow; a string literal or one that lives on.
+void SetCheckSuffix(const char* suffix);
 
 // NAME is what should hold.
 void Check(bool ok, const char* name, const char* detail = "does not hold");

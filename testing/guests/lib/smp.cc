@@ -8,6 +8,7 @@
 #include "testing/guests/lib/interrupts.h"
 #include "testing/guests/lib/layout.h"
 #include "testing/guests/lib/report.h"
+#include "testing/guests/lib/text.h"
 
 namespace hvkit::guest {
 namespace {
@@ -40,6 +41,31 @@ unsigned CountUp() {
   unsigned count = 0;
   for (const Cpu& cpu : g_cpus) count += cpu.up.load(std::memory_order_acquire) ? 1 : 0;
   return count;
+}
+
+// A call of RunOnEach on one processor.
+struct Turn {
+  unsigned cpu;
+  EachFunction function;
+  std::atomic<bool> done;
+};
+
+void TakeTurn(void* argument) {
+  auto& turn = *static_cast<Turn*>(argument);
+  turn.function(turn.cpu);
+  turn.done.store(true, std::memory_order_release);
+  SendIpi(ApicIdOf(0), kWakeVector);
+}
+
+void RunWhileHalted(unsigned cpu, EachFunction function) {
+  if (cpu == 0) {
+    function(cpu);
+    return;
+  }
+  Turn turn = {.cpu = cpu, .function = function, .done = false};
+  PostTo(cpu, TakeTurn, &turn);
+  while (!turn.done.load(std::memory_order_acquire)) WaitForInterrupt();
+  WaitFor(cpu);
 }
 
 void MarkUp(unsigned index) {
@@ -98,6 +124,20 @@ void PostTo(unsigned cpu, CpuFunction function, void* argument) {
 void WaitFor(unsigned cpu) {
   WaitUntil([cpu] { return g_cpus[cpu].function.load(std::memory_order_acquire) == nullptr; },
             "a function on another processor ends");
+}
+
+void RunOnEach(unsigned count, EachFunction function) {
+  for (unsigned cpu = 0; cpu < count; ++cpu) {
+    const Text suffix = Text().Append(" on processor ").AppendDecimal(cpu);
+    SetCheckSuffix(suffix.c_str());
+    RunWhileHalted(cpu, function);
+  }
+  SetCheckSuffix("");
+}
+
+void RunOnOnly(unsigned cpu, EachFunction function) {
+  if (cpu != 0) StartCpus(cpu + 1);
+  RunWhileHalted(cpu, function);
 }
 
 }  // namespace hvkit::guest

@@ -25,6 +25,15 @@ void RunOn(unsigned cpu, CpuFunction function, void* argument);
 void PostTo(unsigned cpu, CpuFunction function, void* argument);
 void WaitFor(unsigned cpu);
 
+using EachFunction = void (*)(unsigned cpu);
+
+// Runs `function` on each of the first `count` processors in turn: on this one, then on the others
+// while this one is halted with interrupts on. The names of checks say which one made them.
+void RunOnEach(unsigned count, EachFunction function);
+
+// Runs `function` on that processor alone: at once on this one, after StartCpus on another.
+void RunOnOnly(unsigned cpu, EachFunction function);
+
 }  // namespace hvkit::guest
 
 #endif  // HVKIT_TESTING_GUESTS_LIB_SMP_H_
