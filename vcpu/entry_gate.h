@@ -21,7 +21,7 @@ class alignas(64) EntryGate {
   struct Visit {
     bool in_guest = false;
     bool first = false;  // nobody else has asked since it entered: the caller is to kick it
-    uint32_t entry = 0;  // for WaitUntilLeft
+    uint32_t entry = 0;  // which one, for WaitUntilLeft
   };
 
   // Marks the vCPU as in the guest. False: not marked; there was a request, now taken. The caller
@@ -56,9 +56,9 @@ class alignas(64) EntryGate {
             .entry = word & ~kFlags};
   }
 
-  // Waits until the vCPU has left the guest since that visit, which found it there.
-  void WaitUntilLeft(const Visit& visit) const {
-    const uint32_t inside = visit.entry | kInGuest;
+  // Waits until the vCPU has left the guest since the entry that a visit found it in.
+  void WaitUntilLeft(uint32_t entry) const {
+    const uint32_t inside = entry | kInGuest;
     uint32_t word = word_.load(std::memory_order_seq_cst);
     while ((word & ~(kRequested | kAwaited)) == inside) {
       word_.wait(word, std::memory_order_seq_cst);

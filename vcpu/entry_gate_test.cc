@@ -50,14 +50,14 @@ TEST(EntryGateTest, VisitIsOverOnceItLeftThoughItIsInsideAgain) {
   gate.Leave();
   EXPECT_FALSE(gate.TryEnter());
   ASSERT_TRUE(gate.TryEnter());
-  gate.WaitUntilLeft(visit);
+  gate.WaitUntilLeft(visit.entry);
 }
 
 TEST(EntryGateTest, WaiterWakesWhenTheVpLeaves) {
   EntryGate gate;
   ASSERT_TRUE(gate.TryEnter());
   const EntryGate::Visit visit = gate.Request();
-  std::thread waiter([&] { gate.WaitUntilLeft(visit); });
+  std::thread waiter([&] { gate.WaitUntilLeft(visit.entry); });
   gate.Leave();
   waiter.join();
 }
@@ -94,7 +94,7 @@ TEST(EntryGateTest, NoStaleTranslationIsUsedAfterAWait) {
   for (uint64_t value = 1; value <= 20'000; ++value) {
     vp.Change(value);
     const EntryGate::Visit visit = vp.gate().Request();
-    if (visit.in_guest) vp.gate().WaitUntilLeft(visit);
+    if (visit.in_guest) vp.gate().WaitUntilLeft(visit.entry);
     // From now on nothing older may come into use; what was stored last may still be of the visit.
     while (vp.used() != value) std::this_thread::yield();
   }
@@ -113,7 +113,7 @@ TEST(EntryGateTest, TwoInitiatorsDoNotWaitForEachOther) {
       while (!gates[self].TryEnter()) ++served[self];
       gates[self].Leave();
       const EntryGate::Visit visit = other.Request();
-      if (visit.in_guest) other.WaitUntilLeft(visit);
+      if (visit.in_guest) other.WaitUntilLeft(visit.entry);
     }
   };
   std::thread first(run, 0);

@@ -1,0 +1,52 @@
+// The registers of a VP that has just made a hypercall. Sources: the kernel's KVM API
+// documentation, "KVM_CAP_SYNC_REGS"; Intel SDM volume 3, "Segment Descriptors" (CPL, L).
+//
+// Where KVM has synced registers, each exit brings them along and no ioctl is made.
+#ifndef HVKIT_VCPU_HYPERV_KVM_CALLER_REGISTERS_H_
+#define HVKIT_VCPU_HYPERV_KVM_CALLER_REGISTERS_H_
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "kvm_ioctls/kvm_compat.h"
+#include "kvm_ioctls/vcpu.h"
+
+namespace hvkit::vcpu {
+
+// *VP thread*.
+class CallerRegisters {
+ public:
+  static constexpr uint64_t kSyncedSets = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
+
+  // `sync_sets` is KVM_CAP_SYNC_REGS. `vcpu` outlives this object; from its next exit on it syncs.
+  CallerRegisters(kvm::Vcpu& vcpu, uint64_t sync_sets);
+
+  // Fetches what the guest has now: after each exit, before anything else here.
+  [[nodiscard]] absl::Status Load();
+  kvm_regs& general() { return *general_; }
+  const kvm_sregs& system() const { return *system_; }
+  // Gives the guest what general() holds, at its next entry at the latest.
+  [[nodiscard]] absl::Status Store();
+  // The same at once. No exit is pending.
+  [[nodiscard]] absl::Status StoreNow() { return vcpu_.SetRegs(*general_); }
+
+  bool Is64Bit() const;
+  uint8_t Cpl() const {
+    return system_->ss.dpl;
+  }  // KVM keeps CPL there on both vendors' processors
+  bool IsProtectedMode() const { return (system_->cr0 & 1) != 0; }
+  // Where the instruction pointer points, with the code segment's base.
+  uint64_t LinearRip() const;
+
+ private:
+  kvm::Vcpu& vcpu_;
+  const bool synced_;
+  kvm_regs own_general_{};
+  kvm_sregs own_system_{};
+  kvm_regs* const general_;
+  kvm_sregs* const system_;
+};
+
+}  // namespace hvkit::vcpu
+
+#endif  // HVKIT_VCPU_HYPERV_KVM_CALLER_REGISTERS_H_
