@@ -79,6 +79,9 @@ class Synic final : public MessageSink {
     if (queued_.load(std::memory_order_relaxed) != 0) Scan(kAllSints);
   }
 
+  // The SINTs for which posted messages wait, a bit for each. Other threads may post meanwhile.
+  uint32_t QueuedSints() const { return queued_.load(std::memory_order_acquire); }
+
   // The guest has ended the interrupt `vector`: messages that wait for its SINTs are tried again.
   // For hosts that see EOIs; guests that write EOM do not need it.
   void OnEoi(Vector vector);
