@@ -29,7 +29,7 @@ struct TlbFlush {
   bool keeps_global = false;  // Global translations may stay
   // Empty: all addresses. Else tlfs::GvaRange words as the guest wrote them, which are not checked,
   // or, with `extended`, tlfs::ExtendedGvaRange words.
-  std::span<const uint64_t> ranges;
+  std::span<const uint64_t> ranges = {};
   bool extended = false;
 };
 

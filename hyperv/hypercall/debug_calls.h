@@ -28,7 +28,7 @@ struct PostDebugData : ResetDebugSession {
   static constexpr auto kCode = tlfs::CallCode::kPostDebugData;
   using Input = tlfs::PostDebugDataInput;
   using Output = tlfs::PostDebugDataOutput;
-  static constexpr size_t kInputTail = kToPageEnd;
+  static constexpr bool kHasInputTail = true;
 };
 struct RetrieveDebugData : ResetDebugSession {
   static constexpr auto kCode = tlfs::CallCode::kRetrieveDebugData;

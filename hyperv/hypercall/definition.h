@@ -27,7 +27,7 @@ namespace hvkit::hyperv {
 // In place of a block that a call does not have.
 struct NoData {};
 
-// For kInputTail and kOutputTail: whatever is left of the page.
+// For kOutputTail: whatever is left of the page.
 inline constexpr size_t kToPageEnd = ~size_t{0};
 
 // A definition derives from this and says what is different. Blocks and elements are trivially
@@ -40,8 +40,9 @@ struct CallDefaults {
 
   // A variable header, in words, may follow the fixed part.
   static constexpr bool kTakesVariableHeader = false;
-  // Bytes after the fixed part whose number the block itself tells. Not in fast calls.
-  static constexpr size_t kInputTail = 0;
+  // What follows the fixed parts up to the page's end may be input, output (or at most that many
+  // bytes of output): the blocks themselves tell how much. Not in fast calls.
+  static constexpr bool kHasInputTail = false;
   static constexpr size_t kOutputTail = 0;
   // How many reps may be done before the guest gets a chance to take interrupts: about 50 us of
   // them.

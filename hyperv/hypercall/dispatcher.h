@@ -15,6 +15,12 @@
 
 namespace hvkit::hyperv {
 
+// What of XMM fast calls the guest is offered; the rest of them is #UD.
+struct XmmFeatures {
+  bool input = false;
+  bool output = false;
+};
+
 // No state of its own, no locks, no allocation: any number of VPs may call at once, each on its
 // thread.
 class Dispatcher {
@@ -29,8 +35,7 @@ class Dispatcher {
  private:
   const CallTable& table_;
   GuestMemory& memory_;
-  const bool has_xmm_input_;
-  const bool has_xmm_output_;
+  const XmmFeatures xmm_;
 };
 
 }  // namespace hvkit::hyperv

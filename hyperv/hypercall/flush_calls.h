@@ -45,7 +45,7 @@ struct FlushListEx : FlushSpaceEx {
   using Element = uint64_t;
 };
 
-// Immutable.
+// Immutable once added.
 class FlushCalls {
  public:
   FlushCalls(TlbFlusher& tlb, uint32_t vp_count, const FlushPolicy& policy)
@@ -59,7 +59,7 @@ class FlushCalls {
     VpIndex caller;
     uint64_t address_space;
     tlfs::FlushFlags flags;
-    std::span<const uint64_t> ranges;
+    std::span<const uint64_t> ranges = {};
   };
 
   CallResult OnSpace(const Arguments<FlushSpace>& call);
@@ -70,8 +70,9 @@ class FlushCalls {
   CallResult FlushMask(const Request& request, const uint64_t& mask) const;
   CallResult FlushSet(const Request& request, const tlfs::VpSet& set,
                       std::span<const uint64_t> banks) const;
-  CallResult Flush(const Request& request, const VpSet& vps) const;
-  bool AreValid(tlfs::FlushFlags flags, bool is_list) const;
+  CallResult Flush(const Request& request, const VpSet& named) const;
+  bool AreValid(tlfs::FlushFlags flags) const;
+  bool AreValidForList(tlfs::FlushFlags flags) const;
 
   TlbFlusher& tlb_;
   const uint32_t vp_count_;

@@ -21,9 +21,9 @@ struct CallShape {
   uint16_t output = 0;
   uint16_t element = 0;
   uint16_t result = 0;
-  size_t input_tail = 0;
-  size_t output_tail = 0;
+  size_t output_tail = 0;  // Or kToPageEnd
   uint32_t reps_per_entry = 0;
+  bool has_input_tail = false;
   bool is_rep = false;
   bool takes_variable_header = false;
 
@@ -68,9 +68,9 @@ inline constexpr CallShape kShapeOf = {.input = kBlockSize<typename D::Input>,
                                        .output = kBlockSize<typename D::Output>,
                                        .element = kBlockSize<typename D::Element>,
                                        .result = kBlockSize<typename D::Result>,
-                                       .input_tail = D::kInputTail,
                                        .output_tail = D::kOutputTail,
                                        .reps_per_entry = D::kRepsPerEntry,
+                                       .has_input_tail = D::kHasInputTail,
                                        .is_rep = kIsRep<D>,
                                        .takes_variable_header = D::kTakesVariableHeader};
 

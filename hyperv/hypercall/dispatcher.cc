@@ -1,0 +1,281 @@
+#include "hyperv/hypercall/dispatcher.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+
+#include "hyperv/host/guest_memory.h"
+#include "hyperv/host/hypercall_registers.h"
+#include "hyperv/host/ids.h"
+#include "hyperv/hypercall/control.h"
+#include "hyperv/hypercall/definition.h"
+#include "hyperv/hypercall/raw_call.h"
+#include "hyperv/tlfs/cpuid.h"
+#include "hyperv/tlfs/hypercall.h"
+#include "hyperv/tlfs/status.h"
+
+namespace hvkit::hyperv {
+namespace {
+
+using tlfs::HvStatus;
+using Kind = HypercallOutcome::Kind;
+
+constexpr uint64_t kBlockAlignment = 8;
+constexpr size_t kXmmSize = 16;
+
+// Blocks in host memory. Never initialised: only what a call has is ever looked at.
+struct alignas(16) PageBlock {
+  std::array<std::byte, kPageSize> bytes;
+};
+struct alignas(16) FastBlock {
+  std::array<std::byte, tlfs::kXmmInputSize> bytes;
+};
+static_assert(tlfs::kXmmInputSize == tlfs::kFastInputSize + sizeof(XmmValues));
+
+HypercallOutcome Completed(HvStatus status, uint32_t reps = 0) {
+  return {.kind = Kind::kCompleted, .result = ResultWord(status, reps)};
+}
+
+// A call whose control word suits it, and the sizes of its blocks, without a tail that reaches to
+// the end of its page.
+struct Request {
+  Request(VpIndex by, const RawCallEntry& what, Control how)
+      : caller(by), entry(what), control(how) {
+    const size_t count = how.rep_count();
+    header = shape().input + sizeof(uint64_t) * how.variable_words();
+    input = header + count * shape().element;
+    output = shape().output + count * shape().result;
+    if (shape().output_tail != kToPageEnd) output += shape().output_tail;
+    if (shape().is_rep) reps = std::min(how.rep_count() - how.rep_start(), shape().reps_per_entry);
+  }
+
+  const CallShape& shape() const { return entry.shape; }
+
+  VpIndex caller;
+  const RawCallEntry& entry;
+  Control control;
+  size_t header;
+  size_t input;
+  size_t output;
+  uint32_t reps = 0;  // To be done now
+};
+
+bool SuitsClass(const CallShape& shape, Control control) {
+  if (!shape.takes_variable_header && control.variable_words() != 0) return false;
+  if (!shape.is_rep) return !control.HasReps();
+  return control.rep_start() < control.rep_count();
+}
+
+struct Tails {
+  size_t input = 0;
+  size_t output = 0;
+};
+
+CallResult Handle(const Request& request, const Tails& tails, const std::byte* input,
+                  std::byte* output) {
+  const CallShape& shape = request.shape();
+  const size_t start = request.control.rep_start();
+  return request.entry.handle(request.entry.handler,
+                              {.caller = request.caller,
+                               .input = input,
+                               .elements = input + request.header + start * shape.element,
+                               .output = output,
+                               .results = output + shape.output + start * shape.result,
+                               .variable_words = request.control.variable_words(),
+                               .reps = request.reps,
+                               .input_tail = tails.input,
+                               .output_tail = tails.output});
+}
+
+// How many of the reps to be done are done.
+uint32_t RepsDone(const Request& request, const CallResult& result) {
+  if (result.reps != CallResult::kAllReps) return std::min(result.reps, request.reps);
+  return result.status == HvStatus::kSuccess ? request.reps : 0;
+}
+
+// The bytes of the output block that the guest is to get.
+struct Written {
+  size_t first = 0;
+  size_t size = 0;
+};
+
+Written WrittenBy(const Request& request, const CallResult& result, const Tails& tails) {
+  const CallShape& shape = request.shape();
+  if (result.again) return {};
+  if (shape.is_rep) {
+    return {.first = shape.output + size_t{request.control.rep_start()} * shape.result,
+            .size = size_t{RepsDone(request, result)} * shape.result};
+  }
+  if (result.status != HvStatus::kSuccess) return {};
+  return {.first = 0, .size = shape.output + std::min(result.written, tails.output)};
+}
+
+HypercallOutcome Finish(const Request& request, const CallResult& result, HypercallWords& words) {
+  if (result.again) return {.kind = Kind::kRetry};
+  if (!request.shape().is_rep) return Completed(result.status);
+  const uint32_t done = request.control.rep_start() + RepsDone(request, result);
+  if (result.status == HvStatus::kSuccess && done < request.control.rep_count()) {
+    words.control = request.control.StartingAt(done).raw();
+    return {.kind = Kind::kRetry};
+  }
+  return Completed(result.status, done);
+}
+
+// A block in the guest's memory.
+struct GuestRange {
+  Gpa start;
+  size_t size;
+
+  bool IsValid() const { return start.IsAligned(kBlockAlignment) && start.FitsInPage(size); }
+  // Of two that are valid.
+  bool Overlaps(const GuestRange& other) const {
+    return start.Page() == other.start.Page() &&
+           start.PageOffset() < other.start.PageOffset() + other.size &&
+           other.start.PageOffset() < start.PageOffset() + size;
+  }
+};
+
+GuestRange InputOf(const Request& request, const HypercallWords& words) {
+  return {Gpa(words.parameters[0]), request.input};
+}
+GuestRange OutputOf(const Request& request, const HypercallWords& words) {
+  return {Gpa(words.parameters[1]), request.output};
+}
+
+// Copies the input out of the guest's reach; false if it is where no block may be.
+bool ReadInput(const Request& request, const GuestRange& from, const GuestMemory& memory,
+               PageBlock& block, Tails& tails) {
+  const bool has_tail = request.shape().has_input_tail;
+  if (from.size == 0 && !has_tail) return true;
+  if (!from.IsValid()) return false;
+  if (has_tail) tails.input = from.start.BytesToPageEnd() - from.size;
+  const std::span<std::byte> to = std::span(block.bytes).first(from.size + tails.input);
+  return memory.Read(from.start, to) == MemFault::kNone;
+}
+
+// Holds the page of the output before anything is done that could not be told; nothing if it is
+// where no block may be.
+std::optional<PinnedPage> PinOutput(const Request& request, const GuestRange& input,
+                                    const GuestRange& output, GuestMemory& memory, Tails& tails) {
+  if (!output.IsValid()) return std::nullopt;
+  if (input.size != 0 && output.Overlaps(input)) return std::nullopt;
+  tails.output = request.shape().output_tail;
+  if (tails.output == kToPageEnd) tails.output = output.start.BytesToPageEnd() - output.size;
+  return memory.Pin(output.start.Page(), Access::kReadWrite);
+}
+
+// Apart, so that calls without output do without a second block.
+[[gnu::noinline]] HypercallOutcome RunWithOutput(const Request& request, const PageBlock& input,
+                                                 Tails tails, GuestMemory& memory,
+                                                 HypercallWords& words) {
+  const GuestRange range = OutputOf(request, words);
+  std::optional<PinnedPage> page =
+      PinOutput(request, InputOf(request, words), range, memory, tails);
+  if (!page.has_value()) return Completed(HvStatus::kInvalidAlignment);
+  PageBlock output;
+  const CallResult result = Handle(request, tails, input.bytes.data(), output.bytes.data());
+  const Written written = WrittenBy(request, result, tails);
+  page->CopyIn(range.start.PageOffset() + written.first,
+               std::span(output.bytes).subspan(written.first, written.size));
+  return Finish(request, result, words);
+}
+
+[[gnu::noinline]] HypercallOutcome DispatchMemory(const Request& request, GuestMemory& memory,
+                                                  HypercallWords& words) {
+  PageBlock input;
+  Tails tails;
+  if (!ReadInput(request, InputOf(request, words), memory, input, tails)) {
+    return Completed(HvStatus::kInvalidAlignment);
+  }
+  if (request.shape().has_output()) return RunWithOutput(request, input, tails, memory, words);
+  return Finish(request, Handle(request, tails, input.bytes.data(), nullptr), words);
+}
+
+// How a fast call uses the registers, which are one block of 112 bytes: its output starts at the
+// next register of 16 bytes after its input.
+struct FastUse {
+  explicit FastUse(const Request& request)
+      : output_start((request.input + kXmmSize - 1) / kXmmSize * kXmmSize),
+        reads_xmm(request.input > tlfs::kFastInputSize),
+        has_output(request.output != 0),
+        writes_xmm(has_output && output_start + request.output > tlfs::kFastInputSize),
+        fits(request.input <= tlfs::kXmmInputSize &&
+             (!has_output || output_start + request.output <= tlfs::kXmmInputSize)) {}
+
+  size_t output_start;
+  bool reads_xmm;
+  bool has_output;
+  bool writes_xmm;
+  bool fits;
+};
+
+void ReadXmm(XmmRegisters& xmm, FastBlock& block) {
+  XmmValues values;
+  xmm.Read(values);
+  std::memcpy(block.bytes.data() + tlfs::kFastInputSize, values.data(), sizeof(values));
+}
+void WriteXmm(const FastBlock& block, XmmRegisters& xmm) {
+  XmmValues values;
+  std::memcpy(values.data(), block.bytes.data() + tlfs::kFastInputSize, sizeof(values));
+  xmm.Write(values);
+}
+
+// The block's registers that are not output keep their values.
+[[gnu::noinline]] HypercallOutcome RunFastWithOutput(const Request& request, const FastUse& use,
+                                                     FastBlock& block, HypercallWords& words,
+                                                     XmmRegisters& xmm) {
+  FastBlock output;
+  const CallResult result = Handle(request, {}, block.bytes.data(), output.bytes.data());
+  const Written written = WrittenBy(request, result, {});
+  std::memcpy(block.bytes.data() + use.output_start + written.first,
+              output.bytes.data() + written.first, written.size);
+  if (written.size != 0) {
+    std::memcpy(words.parameters.data(), block.bytes.data(), tlfs::kFastInputSize);
+    if (use.writes_xmm) WriteXmm(block, xmm);
+  }
+  return Finish(request, result, words);
+}
+
+HypercallOutcome DispatchFast(const Request& request, XmmFeatures features, HypercallWords& words,
+                              XmmRegisters& xmm) {
+  const FastUse use(request);
+  const bool output_allowed = features.output && words.mode == CallerMode::k64Bit;
+  if (use.reads_xmm && !features.input) return {.kind = Kind::kInvalidOpcode};
+  if (use.has_output && !output_allowed) return {.kind = Kind::kInvalidOpcode};
+  const bool has_tail = request.shape().has_input_tail || request.shape().output_tail != 0;
+  if (has_tail || !use.fits) return Completed(HvStatus::kInvalidHypercallInput);
+
+  FastBlock block;
+  std::memcpy(block.bytes.data(), words.parameters.data(), tlfs::kFastInputSize);
+  if (use.reads_xmm || use.writes_xmm) ReadXmm(xmm, block);
+  if (use.has_output) return RunFastWithOutput(request, use, block, words, xmm);
+  return Finish(request, Handle(request, {}, block.bytes.data(), nullptr), words);
+}
+
+}  // namespace
+
+Dispatcher::Dispatcher(const CallTable& table, GuestMemory& memory)
+    : table_(table),
+      memory_(memory),
+      xmm_{.input = table.privileges().Has(tlfs::bits::kXmmInput),
+           .output = table.privileges().Has(tlfs::bits::kXmmOutput)} {}
+
+HypercallOutcome Dispatcher::Dispatch(VpIndex caller, HypercallWords& words,
+                                      XmmRegisters& xmm) const {
+  if (words.mode == CallerMode::kIllegal) return {.kind = Kind::kInvalidOpcode};
+  const Control control(words.control);
+  const RawCallEntry* const entry = table_.Find(control.code());
+  if (entry != nullptr && !entry->is_allowed) return Completed(HvStatus::kAccessDenied);
+  if (control.HasReservedBits()) return Completed(HvStatus::kInvalidHypercallInput);
+  if (entry == nullptr) return Completed(HvStatus::kInvalidHypercallCode);
+  if (!SuitsClass(entry->shape, control)) return Completed(HvStatus::kInvalidHypercallInput);
+  const Request request(caller, *entry, control);
+  if (control.is_fast()) return DispatchFast(request, xmm_, words, xmm);
+  return DispatchMemory(request, memory_, words);
+}
+
+}  // namespace hvkit::hyperv
