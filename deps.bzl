@@ -35,6 +35,13 @@ def hvkit_deps():
         package = "nlohmann-json3-dev",
         probe = "/usr/include/nlohmann/json.hpp",
     )
+    maybe(
+        debian_headers_repository,
+        name = "pugixml",
+        build_file = Label("//third_party/pugixml:pugixml.BUILD"),
+        package = "libpugixml-dev",
+        probe = "/usr/include/pugixml.hpp",
+    )
 
 def bazel_support_deps():
     """What Bazel 4.2.3 would otherwise download: shims and Debian's copies."""

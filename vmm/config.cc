@@ -16,11 +16,10 @@
 #include "devices/i8042.h"
 #include "devices/rtc.h"
 #include "devices/serial.h"
+#include "vmm/version.h"
 
 namespace hvkit::vmm {
 namespace {
-
-constexpr std::string_view kVersion = "0.1";
 
 // One flag. Flags without `value` are switches.
 struct Flag {
@@ -235,6 +234,15 @@ absl::Status SetCommand(std::string_view, Config& config) {
   return absl::OkStatus();
 }
 
+// A command about `value`.
+template <Command kCommand>
+absl::Status SetSubject(std::string_view value, Config& config) {
+  config.subject = std::string(value);
+  return SetCommand<kCommand>(value, config);
+}
+
+constexpr std::string_view kDiffFlag = "--diff";
+
 constexpr Flag kFlags[] = {
     {"--kernel", "FILE", "a bzImage, ELF or multiboot-1 kernel", SetText<&Config::kernel>},
     {"--initrd", "FILE", "its initial RAM disk", SetText<&Config::initrd>},
@@ -254,8 +262,12 @@ constexpr Flag kFlags[] = {
     {"--probe", "", "print what this machine offers", SetCommand<Command::kProbe>},
     {"--list-enlightenments", "", "print what --cpu knows",
      SetCommand<Command::kListEnlightenments>},
-    {"--format", "text|json", "how --probe and --list-enlightenments print (default text)",
-     SetFormat},
+    {"--explain", "NAME", "print all about one enlightenment", SetSubject<Command::kExplain>},
+    {"--convert", "TEXT|-", "a -cpu string to libvirt's <hyperv>, or back; - is stdin",
+     SetSubject<Command::kConvert>},
+    {kDiffFlag, "", "print how two values of --cpu, which follow, differ for a guest",
+     SetCommand<Command::kDiff>},
+    {"--format", "text|json", "how these print, save --convert (default text)", SetFormat},
     {"--help", "", "print this", SetCommand<Command::kHelp>},
     {"--version", "", "print the version", SetCommand<Command::kVersion>},
 };
@@ -315,6 +327,29 @@ absl::Status ApplyArgument(std::string_view argument, Config& config) {
   return flag->apply(value, config);
 }
 
+// --diff takes the two arguments after it: leaves those that follow in `rest`.
+absl::Status TakeDiffed(std::span<char* const>& rest, Config& config) {
+  if (rest.size() < 2) {
+    return absl::InvalidArgumentError(
+        "--diff: needs two values of --cpu; use --diff host,hv=linux host,hv=windows");
+  }
+  config.subject = rest[0];
+  config.other = rest[1];
+  rest = rest.subspan(2);
+  return absl::OkStatus();
+}
+
+absl::Status ApplyArguments(std::span<char* const> rest, Config& config) {
+  while (!rest.empty()) {
+    const std::string_view argument = rest.front();
+    rest = rest.subspan(1);
+    absl::Status applied = ApplyArgument(argument, config);
+    if (applied.ok() && argument == kDiffFlag) applied = TakeDiffed(rest, config);
+    if (!applied.ok()) return applied;
+  }
+  return absl::OkStatus();
+}
+
 // Newlines in a value would make more than one line of an error about it.
 absl::Status OneLine(const absl::Status& status) {
   std::string message(status.message());
@@ -326,17 +361,18 @@ absl::Status OneLine(const absl::Status& status) {
 
 absl::StatusOr<Config> ParseConfig(std::span<char* const> argv) {
   Config config;
-  for (const char* const argument : argv.subspan(std::min<size_t>(argv.size(), 1))) {
-    const absl::Status status = ApplyArgument(argument, config);
-    if (!status.ok()) return OneLine(status);
-  }
+  const absl::Status status =
+      ApplyArguments(argv.subspan(std::min<size_t>(argv.size(), 1)), config);
+  if (!status.ok()) return OneLine(status);
   return config;
 }
 
 std::string HelpText() {
   std::string text =
       "usage: vmm --kernel=FILE [FLAGS]\n"
-      "       vmm --probe | --list-enlightenments [--format=text|json]\n\n";
+      "       vmm --probe | --list-enlightenments | --explain=NAME [--format=text|json]\n"
+      "       vmm --diff CPU CPU [--format=text|json]\n"
+      "       vmm --convert=TEXT\n\n";
   for (const Flag& flag : kFlags)
     absl::StrAppendFormat(&text, "  %-32s %s\n", Syntax(flag), flag.help);
   absl::StrAppend(

@@ -18,7 +18,16 @@ inline constexpr uint64_t kMinMemoryBytes = uint64_t{4} << 20;  // what boot str
 inline constexpr uint64_t kMaxMemoryBytes = uint64_t{1} << 40;
 inline constexpr uint32_t kMaxCpus = 4096;  // KVM's own limit may be lower
 
-enum class Command : uint8_t { kRun, kProbe, kListEnlightenments, kHelp, kVersion };
+enum class Command : uint8_t {
+  kRun,
+  kProbe,
+  kListEnlightenments,
+  kExplain,
+  kConvert,
+  kDiff,
+  kHelp,
+  kVersion,
+};
 enum class Backend : uint8_t { kAuto, kKernel, kUser };
 enum class KernelFormat : uint8_t { kAuto, kFlat };
 enum class OutputFormat : uint8_t { kText, kJson };
@@ -27,6 +36,8 @@ enum class SerialSink : uint8_t { kStdio, kNone, kFile };
 // A parsed command line. Immutable once parsed.
 struct Config {
   Command command = Command::kRun;
+  std::string subject;  // what kExplain, kConvert or kDiff is about
+  std::string other;    // what kDiff compares it with
   std::string kernel;
   std::optional<std::string> initrd;
   std::string cmdline;

@@ -182,7 +182,29 @@ INSTANTIATE_TEST_SUITE_P(
         RefusalCase{"--debug-exit-port=0x604", "--debug-exit-port=0x604", "ACPI"},
         RefusalCase{"--debug-exit-port=0xfffd", "--debug-exit-port=0xfffd", "use 1 to 0xfffc"},
         RefusalCase{"--debug-exit-port=x", "--debug-exit-port=x", "use 1 to 0xfffc"},
+        RefusalCase{"--explain", "--explain", "use --explain=NAME"},
+        RefusalCase{"--convert=", "--convert", "use --convert=TEXT|-"},
+        RefusalCase{"--diff", "--diff", "needs two values of --cpu"},
+        RefusalCase{"--diff=host", "--diff=host", "takes no value; use --diff"},
         RefusalCase{"--new\nline", "--new?line", "see --help"}));
+
+TEST(ConfigTest, ExplainAndConvertKeepWhatTheyAreAbout) {
+  ASSERT_OK_AND_ASSIGN(const Config explain, Parse({"--explain=hv_synic", "--format=json"}));
+  EXPECT_EQ(explain.command, Command::kExplain);
+  EXPECT_EQ(explain.subject, "hv_synic");
+  ASSERT_OK_AND_ASSIGN(const Config convert, Parse({"--convert=<hyperv a='b'/>"}));
+  EXPECT_EQ(convert.command, Command::kConvert);
+  EXPECT_EQ(convert.subject, "<hyperv a='b'/>");
+}
+
+TEST(ConfigTest, DiffTakesTheTwoArgumentsAfterIt) {
+  ASSERT_OK_AND_ASSIGN(const Config config,
+                       Parse({"--diff", "host", "host,hv_time", "--format=json"}));
+  EXPECT_EQ(config.command, Command::kDiff);
+  EXPECT_EQ(config.subject, "host");
+  EXPECT_EQ(config.other, "host,hv_time");
+  EXPECT_EQ(config.format, OutputFormat::kJson);
+}
 
 // Files are looked at after --cpu, so that a bad set is told even without a kernel.
 TEST(ConfigTest, MissingKernelIsLeftToWhoReadsFiles) {

@@ -5,25 +5,34 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "hyperv/enlightenments/cpu_flag.h"
+#include "hyperv/enlightenments/enlightenment.h"
 #include "hyperv/enlightenments/resolve.h"
 #include "kvm_ioctls/kvm.h"
 #include "kvm_ioctls/status_macros.h"
 #include "vmm/config.h"
 #include "vmm/console.h"
+#include "vmm/convert.h"
+#include "vmm/cpu_diff.h"
 #include "vmm/ending.h"
 #include "vmm/events.h"
 #include "vmm/exit_status.h"
+#include "vmm/explain.h"
 #include "vmm/hyperv_setup.h"
+#include "vmm/input_file.h"
 #include "vmm/inputs.h"
 #include "vmm/probe.h"
 #include "vmm/report.h"
@@ -137,6 +146,39 @@ absl::StatusOr<EndReport> RunGuest(const Config& config) {
   return report;
 }
 
+// What --convert is given, where `-` stands for standard input.
+absl::StatusOr<std::string> ConvertedText(const std::string& subject) {
+  static constexpr uint64_t kMaxBytes = uint64_t{16} << 20;
+  if (subject != "-") return subject;
+  HVKIT_ASSIGN_OR_RETURN(
+      const std::vector<std::byte> bytes,
+      ReadInputFile("--convert", "/dev/stdin", kMaxBytes, "give one <hyperv> element"));
+  std::string text(bytes.size(), '\0');
+  std::memcpy(text.data(), bytes.data(), bytes.size());
+  return text;
+}
+
+int PrintConversion(const std::string& subject) {
+  const absl::StatusOr<std::string> text = ConvertedText(subject);
+  if (!text.ok()) return Refuse(text.status());
+  const absl::StatusOr<Conversion> conversion = Convert(*text);
+  if (!conversion.ok()) return Refuse(conversion.status());
+  if (!conversion->note.empty()) Say(conversion->note);
+  return Print(conversion->text);
+}
+
+int PrintExplanation(const Config& config) {
+  const absl::StatusOr<hyperv::Enlightenment> e = ParseExplained(config.subject);
+  if (!e.ok()) return Refuse(e.status());
+  const ProbeResult here = Probe();
+  return Print(FormatExplanation(*e, here.enlightenments[hyperv::Index(*e)], config.format));
+}
+
+int PrintDiff(const Config& config) {
+  const absl::StatusOr<CpuDiff> diff = DiffCpus(config.subject, config.other);
+  return diff.ok() ? Print(FormatDiff(*diff, config.format)) : Refuse(diff.status());
+}
+
 int RunCommand(const Config& config) {
   switch (config.command) {
     case Command::kHelp:
@@ -147,6 +189,12 @@ int RunCommand(const Config& config) {
       return Print(FormatProbe(Probe(), config.format));
     case Command::kListEnlightenments:
       return Print(FormatEnlightenments(ListEnlightenments(), config.format));
+    case Command::kExplain:
+      return PrintExplanation(config);
+    case Command::kConvert:
+      return PrintConversion(config.subject);
+    case Command::kDiff:
+      return PrintDiff(config);
     case Command::kRun:
       break;
   }

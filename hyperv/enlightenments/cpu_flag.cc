@@ -244,7 +244,7 @@ absl::Status ApplyPiece(absl::string_view text, CpuSpec& spec) {
 
 }  // namespace
 
-absl::StatusOr<CpuSpec> ParseCpuFlag(absl::string_view value) {
+absl::StatusOr<CpuSpec> ParseCpuFlagSyntax(absl::string_view value) {
   const std::vector<absl::string_view> pieces = absl::StrSplit(value, ',');
   if (pieces[0] != "host") {
     return Refuse("CPU model ", Quoted(pieces[0]), " is not supported; use host, as in ", kExample);
@@ -253,7 +253,13 @@ absl::StatusOr<CpuSpec> ParseCpuFlag(absl::string_view value) {
   for (size_t i = 1; i < pieces.size(); ++i) {
     if (absl::Status applied = ApplyPiece(pieces[i], spec); !applied.ok()) return applied;
   }
-  if (absl::Status complete = CheckDependencies(spec); !complete.ok()) return complete;
+  return spec;
+}
+
+absl::StatusOr<CpuSpec> ParseCpuFlag(absl::string_view value) {
+  absl::StatusOr<CpuSpec> spec = ParseCpuFlagSyntax(value);
+  if (!spec.ok()) return spec;
+  if (absl::Status complete = CheckDependencies(*spec); !complete.ok()) return complete;
   return spec;
 }
 

@@ -15,6 +15,8 @@ namespace hvkit::hyperv {
 // Parses the flag's value and checks dependencies (CheckDependencies, resolve.h). Errors are
 // kInvalidArgument, one line that names the flag, the offending piece and the remedy.
 [[nodiscard]] absl::StatusOr<CpuSpec> ParseCpuFlag(absl::string_view value);
+// The same without the check of dependencies.
+[[nodiscard]] absl::StatusOr<CpuSpec> ParseCpuFlagSyntax(absl::string_view value);
 
 }  // namespace hvkit::hyperv
 

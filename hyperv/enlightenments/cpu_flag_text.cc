@@ -18,29 +18,6 @@ std::string VendorId(const EnlightenmentSet& set) {
   return std::string(padded.substr(0, padded.find('\0')));
 }
 
-// One name with its value or switch; empty where `spec` does not mention it.
-std::string Feature(const EnlightenmentInfo& info, const CpuSpec& spec) {
-  if (spec.requested.Has(info.id)) {
-    const std::optional<std::string> value = ValueText(info.id, spec.requested);
-    return value ? absl::StrCat(info.name, "=", *value) : std::string(info.name);
-  }
-  if (spec.refused.Has(info.id)) return absl::StrCat(info.name, "=", OffText(info.id));
-  if (info.id == Enlightenment::kNoNonarchCoresharing && spec.auto_coresharing) {
-    return absl::StrCat(info.name, "=auto");
-  }
-  return "";
-}
-
-// The members of presets as if they were named.
-CpuSpec SpelledOut(CpuSpec spec) {
-  const EnlightenmentMask added = spec.wished - spec.refused - spec.requested.mask();
-  for (const EnlightenmentInfo& info : AllEnlightenments()) {
-    if (added.Has(info.id)) spec.requested.Add(info.id);
-  }
-  if (added.Has(Enlightenment::kSpinlocks)) spec.requested.set_spinlocks(spec.wished_spinlocks);
-  return spec;
-}
-
 }  // namespace
 
 std::optional<std::string> ValueText(Enlightenment e, const EnlightenmentSet& set) {
@@ -67,11 +44,32 @@ std::optional<std::string> ValueText(Enlightenment e, const EnlightenmentSet& se
   }
 }
 
+std::string FormatFeature(const EnlightenmentInfo& info, const CpuSpec& spec) {
+  if (spec.requested.Has(info.id)) {
+    const std::optional<std::string> value = ValueText(info.id, spec.requested);
+    return value ? absl::StrCat(info.name, "=", *value) : std::string(info.name);
+  }
+  if (spec.refused.Has(info.id)) return absl::StrCat(info.name, "=", OffText(info.id));
+  if (info.id == Enlightenment::kNoNonarchCoresharing && spec.auto_coresharing) {
+    return absl::StrCat(info.name, "=auto");
+  }
+  return "";
+}
+
+CpuSpec SpellOutPresets(CpuSpec spec) {
+  const EnlightenmentMask added = spec.wished - spec.refused - spec.requested.mask();
+  for (const EnlightenmentInfo& info : AllEnlightenments()) {
+    if (added.Has(info.id)) spec.requested.Add(info.id);
+  }
+  if (added.Has(Enlightenment::kSpinlocks)) spec.requested.set_spinlocks(spec.wished_spinlocks);
+  return spec;
+}
+
 std::string FormatCpuFlag(const CpuSpec& spec) {
-  const CpuSpec plain = SpelledOut(spec);
+  const CpuSpec plain = SpellOutPresets(spec);
   std::string flag = "host";
   for (const EnlightenmentInfo& info : AllEnlightenments()) {
-    const std::string feature = Feature(info, plain);
+    const std::string feature = FormatFeature(info, plain);
     if (!feature.empty()) absl::StrAppend(&flag, ",", feature);
   }
   if (!plain.kvm) absl::StrAppend(&flag, ",kvm=off");

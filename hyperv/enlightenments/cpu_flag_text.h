@@ -16,6 +16,12 @@ namespace hvkit::hyperv {
 // The value of `e` in `set` as --cpu takes it; nothing for a switch.
 [[nodiscard]] std::optional<std::string> ValueText(Enlightenment e, const EnlightenmentSet& set);
 
+// `spec` with the members of presets that are not named off as if they were named.
+[[nodiscard]] CpuSpec SpellOutPresets(CpuSpec spec);
+
+// One enlightenment as --cpu takes it; empty where `spec` does not name it.
+[[nodiscard]] std::string FormatFeature(const EnlightenmentInfo& info, const CpuSpec& spec);
+
 // The value of --cpu that gives `spec` again, in the order of the enlightenments' table: QEMU takes
 // it too, as long as nothing is ours. Members of presets that are not named off are spelled out, so
 // that they are demands afterwards.

@@ -66,12 +66,32 @@ refused 2 --serial=file:/none/there -- --kernel=/kernel --serial=file:/none/ther
 refused 2 --events=/none/there -- --kernel=/kernel --events=/none/there
 refused 2 --debug-exit-port=0x3f8 -- --kernel=/kernel --debug-exit-port=0x3f8
 refused 2 --bogus -- --bogus
+refused 2 --cpu 'hv="dos"' windows -- --kernel=/kernel --cpu=host,hv=dos
+refused 2 --explain=hv_bogus --list-enlightenments -- --explain=hv_bogus
+refused 2 --convert '<bogus>' -- "--convert=<hyperv><bogus state='on'/></hyperv>"
+refused 2 hv_bogus -- --convert=host,hv_bogus
+refused 2 --diff -- --diff host
+refused 2 hv_bogus -- --diff host host,hv_bogus
 refused 3 /dev/kvm -- --kernel=/kernel
 
 run_vmm --help
 [ "$status" = 0 ] && [ -n "$out" ] && [ -z "$err" ] || fail "--help: status $status, $err"
 run_vmm --list-enlightenments --format=json
 [ "$status" = 0 ] && python3 -m json.tool <<<"$out" >/dev/null || fail "not JSON: $out"
+# printed TEXT -- ARGUMENTS: exit status 0, and standard output has the text.
+printed() {
+  local text=$1
+  shift 2
+  run_vmm "$@"
+  [ "$status" = 0 ] && [ -z "$err" ] || fail "exit status $status, $err"
+  case "$out" in *"$text"*) ;; *) fail "the output lacks '$text': $out" ;; esac
+}
+printed 'hvkit vmm 0.1.0' -- --version
+printed AccessSynicRegs -- --explain=hv-synic
+printed '"name": "hv_synic"' -- --explain=hv_synic --format=json
+printed "<relaxed state='on'/>" -- --convert=host,hv_relaxed
+printed 'host,hv_relaxed' -- "--convert=<hyperv><relaxed state='on'/></hyperv>"
+printed '+ bit 9 AccessPartitionReferenceTsc (hv_time)' -- --diff host host,hv_time
 run_vmm --probe --format=json
 [ "$status" = 0 ] && python3 -m json.tool <<<"$out" >/dev/null || fail "not JSON: $out"
 case "$out" in *'"usable":'*false*) ;; *) fail "KVM should be unusable: $out" ;; esac
