@@ -22,7 +22,7 @@ class KernelHyperv final : public HypervBackend {
                                                             const kvm::Vcpu& vcpu) override {
     return backend_.SetUpVcpu(vcpu, vp);
   }
-  absl::Status Start(std::span<const kvm::Vcpu* const> /*vcpus*/) override {
+  absl::Status Start(std::span<vcpu::KvmRunner* const> /*runners*/) override {
     return absl::OkStatus();
   }
 
@@ -72,8 +72,8 @@ class UserHyperv final : public HypervBackend {
                                                             const kvm::Vcpu& /*vcpu*/) override {
     return backend_.Cpuid();
   }
-  absl::Status Start(std::span<const kvm::Vcpu* const> vcpus) override {
-    for (uint32_t i = 0; i < vcpus.size(); ++i) backend_.Attach(hyperv::VpIndex(i), *vcpus[i]);
+  absl::Status Start(std::span<vcpu::KvmRunner* const> runners) override {
+    for (uint32_t i = 0; i < runners.size(); ++i) backend_.Attach(hyperv::VpIndex(i), *runners[i]);
     return backend_.Start();
   }
 

@@ -17,6 +17,7 @@
 #include "kvm_ioctls/exit.h"
 #include "kvm_ioctls/vcpu.h"
 #include "kvm_ioctls/vm.h"
+#include "vcpu/kvm_runner.h"
 #include "vmm/ending.h"
 #include "vmm/hyperv_setup.h"
 
@@ -34,9 +35,9 @@ class HypervBackend {
   // Before the vCPU's KVM_SET_CPUID2: prepares it and returns the hypervisor's leaves to give it.
   [[nodiscard]] virtual absl::StatusOr<std::vector<hyperv::CpuidEntry>> SetUpVcpu(
       hyperv::VpIndex vp, const kvm::Vcpu& vcpu) = 0;
-  // Once all vCPUs are there, before they run. They stay where they are until they have run for the
-  // last time.
-  [[nodiscard]] virtual absl::Status Start(std::span<const kvm::Vcpu* const> vcpus) = 0;
+  // Once all vCPUs are there, before they run. Their runners, in the order of the VPs, stay where
+  // they are until they have run for the last time.
+  [[nodiscard]] virtual absl::Status Start(std::span<vcpu::KvmRunner* const> runners) = 0;
 
   // Answer an MSR exit, and KVM_EXIT_HYPERV.
   virtual void OnMsr(hyperv::VpIndex vp, const kvm::Vcpu& vcpu, kvm::MsrExit exit) = 0;

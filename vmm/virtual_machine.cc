@@ -101,10 +101,10 @@ absl::Status VirtualMachine::SetUpCpus(const kvm::Kvm& kvm, const Config& config
 }
 
 absl::Status VirtualMachine::StartBackend() {
-  std::vector<const kvm::Vcpu*> vcpus;
-  vcpus.reserve(cpus_.size());
-  for (const Cpu& cpu : cpus_) vcpus.push_back(&cpu.runner->vcpu());
-  return backend_->Start(vcpus);
+  std::vector<vcpu::KvmRunner*> runners;
+  runners.reserve(cpus_.size());
+  for (const Cpu& cpu : cpus_) runners.push_back(cpu.runner);
+  return backend_->Start(runners);
 }
 
 absl::StatusOr<VirtualMachine::Cpu> VirtualMachine::MakeCpu(uint32_t index, kvm::Vcpu vcpu) {

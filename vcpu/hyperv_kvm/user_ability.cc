@@ -37,19 +37,10 @@ struct Absence {
   Enlightenment enlightenment;
   const char* reason;
 };
-constexpr char kNoDispatcher[] = "the user back end does not dispatch hypercalls yet";
 constexpr char kNestedInKvm[] =
     "it is part of KVM's emulation of VMX and SVM, which user space cannot extend";
 constexpr Absence kAbsences[] = {
-    {Enlightenment::kSpinlocks, kNoDispatcher},
-    {Enlightenment::kTlbFlush, kNoDispatcher},
-    {Enlightenment::kTlbFlushExt, kNoDispatcher},
-    {Enlightenment::kIpi, kNoDispatcher},
-    {Enlightenment::kXmmInput, kNoDispatcher},
-    {Enlightenment::kXmmOutput, kNoDispatcher},
-    {Enlightenment::kExtHypercalls, kNoDispatcher},
-    {Enlightenment::kStartVp, kNoDispatcher},
-    {Enlightenment::kVpRegisters, kNoDispatcher},
+    {Enlightenment::kVpRegisters, "hvkit gives guests no registers by hypercall yet"},
     {Enlightenment::kSyndbg, "hvkit has no transport for the debugger's bytes yet"},
     {Enlightenment::kEvmcs, kNestedInKvm},
     {Enlightenment::kTlbFlushDirect, kNestedInKvm},

@@ -25,14 +25,19 @@ KernelFacts WithoutHyperv() {
 
 TEST(UserAbilityTest, KernelWithoutHypervIsEnough) {
   const hyperv::Ability ability = UserAbility(WithoutHyperv(), CoreSharing::kImpossible);
-  for (Enlightenment e :
-       {Enlightenment::kRelaxed, Enlightenment::kVapic, Enlightenment::kVpIndex,
-        Enlightenment::kRuntime, Enlightenment::kCrash, Enlightenment::kTime, Enlightenment::kSynic,
-        Enlightenment::kStimer, Enlightenment::kStimerDirect, Enlightenment::kReset,
-        Enlightenment::kFrequencies, Enlightenment::kAvic, Enlightenment::kTscInvariant,
-        Enlightenment::kSintPolling, Enlightenment::kHypercallLock,
-        Enlightenment::kNoNonarchCoresharing, Enlightenment::kEnforceCpuid,
-        Enlightenment::kPassthrough}) {
+  for (Enlightenment e : {Enlightenment::kRelaxed,       Enlightenment::kVapic,
+                          Enlightenment::kVpIndex,       Enlightenment::kRuntime,
+                          Enlightenment::kCrash,         Enlightenment::kTime,
+                          Enlightenment::kSynic,         Enlightenment::kStimer,
+                          Enlightenment::kStimerDirect,  Enlightenment::kReset,
+                          Enlightenment::kFrequencies,   Enlightenment::kAvic,
+                          Enlightenment::kTscInvariant,  Enlightenment::kSpinlocks,
+                          Enlightenment::kTlbFlush,      Enlightenment::kTlbFlushExt,
+                          Enlightenment::kIpi,           Enlightenment::kXmmInput,
+                          Enlightenment::kXmmOutput,     Enlightenment::kExtHypercalls,
+                          Enlightenment::kStartVp,       Enlightenment::kSintPolling,
+                          Enlightenment::kHypercallLock, Enlightenment::kNoNonarchCoresharing,
+                          Enlightenment::kEnforceCpuid,  Enlightenment::kPassthrough}) {
     EXPECT_THAT(ability.reason(e), IsEmpty()) << hyperv::Name(e);
   }
 }
@@ -45,14 +50,6 @@ TEST(UserAbilityTest, MissingCapabilityLeavesNothing) {
     for (const hyperv::EnlightenmentInfo& info : hyperv::AllEnlightenments()) {
       EXPECT_THAT(ability.reason(info.id), HasSubstr("is 0 on this machine")) << info.name;
     }
-  }
-}
-
-TEST(UserAbilityTest, CallsWaitForTheDispatcher) {
-  const hyperv::Ability ability = UserAbility(WithoutHyperv(), CoreSharing::kImpossible);
-  for (Enlightenment e : {Enlightenment::kSpinlocks, Enlightenment::kTlbFlush, Enlightenment::kIpi,
-                          Enlightenment::kXmmInput, Enlightenment::kExtHypercalls}) {
-    EXPECT_THAT(ability.reason(e), HasSubstr("hypercalls")) << hyperv::Name(e);
   }
 }
 

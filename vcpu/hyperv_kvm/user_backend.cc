@@ -10,7 +10,6 @@
 #include "hyperv/tlfs/msr.h"
 #include "kvm_ioctls/kvm_compat.h"
 #include "kvm_ioctls/status_macros.h"
-#include "vcpu/hyperv_kvm/absent_hypercalls.h"
 #include "vcpu/hyperv_kvm/guest_tsc.h"
 #include "vcpu/hyperv_kvm/msr_intercept.h"
 
@@ -23,8 +22,6 @@ using hyperv::tlfs::CpuidBit;
 
 // Bits of the set in force that this back end does not offer, or does not recommend.
 constexpr const CpuidBit* kWithheldBits[] = {
-    &hyperv::tlfs::bits::kPostMessages,  // no dispatcher
-    &hyperv::tlfs::bits::kSignalEvents,
     &hyperv::tlfs::bits::kUseApicMsrs,  // each is an exit to user space, unlike the APIC's own
 };
 
@@ -66,7 +63,8 @@ UserBackend::UserBackend(Options options, Host host)
       host_(std::move(host)),
       hooks_(options_.vp_count),
       auto_eoi_(options_.facts, options_.vp_count),
-      interrupts_(host_.vm, ApicIds(options_.vp_count), auto_eoi_.IsSupported()) {}
+      interrupts_(host_.vm, ApicIds(options_.vp_count), auto_eoi_.IsSupported()),
+      runners_(options_.vp_count) {}
 
 absl::Status UserBackend::SetUpVm() const {
   if (options_.vp_count > kFirstX2ApicOnlyId) {
@@ -79,6 +77,11 @@ absl::Status UserBackend::SetUpVm() const {
   }
   return InterceptMsrs(host_.vm,
                        Has(Enlightenment::kTime) ? TscWrites::kIntercepted : TscWrites::kToKvm);
+}
+
+void UserBackend::Attach(VpIndex vp, KvmRunner& runner) {
+  hooks_.Attach(vp, runner.vcpu());
+  runners_[vp.value()] = &runner;
 }
 
 std::vector<hyperv::CpuidEntry> UserBackend::Cpuid() const {
@@ -104,7 +107,7 @@ absl::Status UserBackend::Start() {
   config.in_force = options_.in_force;
   config.policy = options_.policy;
   config.vp_count = options_.vp_count;
-  config.hypercall_code = kAbsentHypercalls;
+  config.hypercall_code = HypercallPageCode(options_.hypercall_port);
   partition_.emplace(config, hyperv::PartitionHost{.memory = host_.memory,
                                                    .clock = *clock_,
                                                    .interrupts = interrupts_,
@@ -113,6 +116,26 @@ absl::Status UserBackend::Start() {
                                                    .runtime = &hooks_,
                                                    .apic = &hooks_,
                                                    .eoi_assist = &hooks_});
+  return StartHypercalls();
+}
+
+absl::Status UserBackend::StartHypercalls() {
+  const auto sync_sets = static_cast<uint64_t>(options_.facts.Capability(KVM_CAP_SYNC_REGS));
+  const bool sregs2 = options_.facts.Capability(KVM_CAP_SREGS2) != 0;
+  const UserHypercalls::Options options{
+      .port = options_.hypercall_port,
+      .sync_sets = sync_sets,
+      .sregs_form = sregs2 ? SregsForm::kSregs2 : SregsForm::kSregs,
+      .flush = options_.policy.flush};
+  HVKIT_ASSIGN_OR_RETURN(hypercalls_, UserHypercalls::Create(options,
+                                                             {.partition = *partition_,
+                                                              .memory = host_.memory,
+                                                              .interrupts = interrupts_,
+                                                              .kick = host_.kick,
+                                                              .connections = &ports_,
+                                                              .debug = host_.debug,
+                                                              .boot_zeroed = nullptr},
+                                                             runners_));
   return absl::OkStatus();
 }
 
@@ -140,6 +163,7 @@ bool UserBackend::TscIsStable() const {
 }
 
 void UserBackend::OnMsr(VpIndex vp, kvm::MsrExit exit) {
+  hypercalls_->NoteRunning(vp);
   if (IsTscWrite(exit)) return OnTscWrite(vp, exit);
   VpMsrs msrs(*partition_->FindVp(vp), auto_eoi_, hooks_.vcpu(vp));
   AnswerMsrExit(exit, msrs);

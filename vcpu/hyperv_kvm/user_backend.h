@@ -2,8 +2,8 @@
 // partition on top of a VM's vCPUs. Sources: the headers of its parts.
 //
 // It resolves nothing: the set in force comes from hyperv/enlightenments, judged by UserAbility().
-// No hypercall is dispatched yet: the hypercall page answers each with
-// HV_STATUS_INVALID_HYPERCALL_CODE, and CPUID does not offer to post messages or signal events.
+// Hypercalls come through a port of their own (hypercall_port.h), and the model's dispatcher serves
+// them.
 #ifndef HVKIT_VCPU_HYPERV_KVM_USER_BACKEND_H_
 #define HVKIT_VCPU_HYPERV_KVM_USER_BACKEND_H_
 
@@ -15,20 +15,26 @@
 #include "absl/status/status.h"
 #include "hyperv/cpuid/cpuid_builder.h"
 #include "hyperv/enlightenments/enlightenment_set.h"
+#include "hyperv/host/debug_channel.h"
 #include "hyperv/host/guest_memory.h"
 #include "hyperv/host/ids.h"
+#include "hyperv/hypercall/call_table.h"
 #include "hyperv/partition/partition.h"
 #include "hyperv/partition/partition_events.h"
 #include "hyperv/policy/policy.h"
+#include "hyperv/synic/synic_ports.h"
 #include "kvm_ioctls/exit.h"
 #include "kvm_ioctls/vcpu.h"
 #include "kvm_ioctls/vm.h"
 #include "vcpu/hyperv_kvm/auto_eoi.h"
+#include "vcpu/hyperv_kvm/hypercall_port.h"
 #include "vcpu/hyperv_kvm/kernel_ability.h"
 #include "vcpu/hyperv_kvm/msi_interrupt_sink.h"
 #include "vcpu/hyperv_kvm/timerfd_scheduler.h"
 #include "vcpu/hyperv_kvm/tsc_clock.h"
+#include "vcpu/hyperv_kvm/user_hypercalls.h"
 #include "vcpu/hyperv_kvm/vcpu_hooks.h"
+#include "vcpu/kvm_runner.h"
 
 namespace hvkit::vcpu {
 
@@ -44,6 +50,8 @@ class UserBackend {
     std::optional<hyperv::KvmLeaf> kvm_leaf = std::nullopt;
     uint32_t vp_count = 1;
     hyperv::Policy policy = {};
+    // Where the hypercall page's OUT goes; part of the guest's state once the page is enabled.
+    uint8_t hypercall_port = kDefaultHypercallPort;
   };
   // What the back end works on. All outlive it.
   struct Host {
@@ -52,6 +60,8 @@ class UserBackend {
     hyperv::PartitionEvents& events;
     // Makes the VP's thread call OnKicked before it enters the guest again (VcpuThread::Kick).
     TimerfdScheduler::KickVp kick;
+    // The debugger's hypercalls; null: there are none.
+    hyperv::DebugChannel* debug = nullptr;
   };
 
   UserBackend(Options options, Host host);
@@ -61,9 +71,10 @@ class UserBackend {
   [[nodiscard]] absl::Status SetUpVm() const;
   // The hypervisor's CPUID leaves, for all VPs.
   [[nodiscard]] std::vector<hyperv::CpuidEntry> Cpuid() const;
-  // The VP's vCPU, at an address that it keeps until it has run for the last time.
-  void Attach(hyperv::VpIndex vp, const kvm::Vcpu& vcpu) { hooks_.Attach(vp, vcpu); }
-  // Makes the partition; its reference time begins. Once all VPs are attached.
+  // The VP's runner, which stays where it is until it has run for the last time.
+  void Attach(hyperv::VpIndex vp, KvmRunner& runner);
+  // Makes the partition; its reference time begins. Once all VPs are attached. VP 0 is to run at
+  // once, the others when they are started.
   [[nodiscard]] absl::Status Start();
 
   // Answers an MSR exit.
@@ -78,11 +89,16 @@ class UserBackend {
   // After Start.
   [[nodiscard]] hyperv::Partition& partition() { return *partition_; }
   [[nodiscard]] const hyperv::ReferenceClock& clock() const { return *clock_; }
+  // What the guest's messages and events reach.
+  [[nodiscard]] hyperv::SynicPorts& ports() { return ports_; }
+  // For hypercalls of the embedder's own: after Start, before the vCPUs run.
+  [[nodiscard]] hyperv::CallTable& calls() { return hypercalls_->calls(); }
 
  private:
   [[nodiscard]] bool Has(hyperv::Enlightenment e) const { return options_.in_force.Has(e); }
   // Frequency and offsets of the guest's TSC.
   [[nodiscard]] absl::Status StartClock(uint64_t& tsc_hz);
+  [[nodiscard]] absl::Status StartHypercalls();
   [[nodiscard]] bool TscIsStable() const;
   void OnTscWrite(hyperv::VpIndex vp, kvm::MsrExit exit);
 
@@ -92,7 +108,10 @@ class UserBackend {
   AutoEoi auto_eoi_;
   MsiInterruptSink interrupts_;
   std::optional<TscClock> clock_;
+  hyperv::SynicPorts ports_;
+  std::vector<KvmRunner*> runners_;
   std::optional<hyperv::Partition> partition_;
+  std::unique_ptr<UserHypercalls> hypercalls_;
   std::unique_ptr<TimerfdScheduler> scheduler_;  // last: its thread ends first
 };
 
