@@ -98,6 +98,11 @@ class PinnedPage {
   void CopyIn(size_t offset, std::span<const std::byte> from) {
     CopyToShared(Writable(offset, from.size(), 1), from.data(), from.size());
   }
+  // Whether the kSharedLine bytes at the offset, a multiple of that, are the same in both pages.
+  [[nodiscard]] bool LineEquals(size_t offset, const PinnedPage& other) const {
+    return SharedLinesEqual(Readable(offset, kSharedLine, kSharedLine),
+                            other.Readable(offset, kSharedLine, kSharedLine));
+  }
 
  private:
   const std::byte* Readable(size_t offset, size_t size, size_t alignment) const {

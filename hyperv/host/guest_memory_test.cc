@@ -67,6 +67,16 @@ TEST_F(PinnedPageTest, CopiesRoundTripAtOddOffset) {
   EXPECT_EQ(out, in);
 }
 
+TEST_F(PinnedPageTest, LinesAreComparedEachForItself) {
+  alignas(kPageSize) std::array<std::byte, kPageSize> bytes{};
+  bytes[kSharedLine] = std::byte{1};
+  const PinnedPage page = Pin();
+  const PinnedPage other(kPage, Access::kRead, bytes.data());
+  EXPECT_TRUE(page.LineEquals(0, other));
+  EXPECT_FALSE(page.LineEquals(kSharedLine, other));
+  EXPECT_TRUE(page.LineEquals(2 * kSharedLine, other));
+}
+
 TEST_F(PinnedPageTest, DestructionReleasesOnce) {
   {
     PinnedPage page = Pin();

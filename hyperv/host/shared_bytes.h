@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 namespace hvkit::hyperv {
 
@@ -126,6 +127,28 @@ inline uintptr_t AddressBits(const void* address) {
 }
 
 }  // namespace internal
+
+// How many bytes SharedLinesEqual compares; it has no other meaning.
+inline constexpr size_t kSharedLine = 64;
+
+namespace internal {
+
+template <size_t... kWords>
+inline uint64_t SharedLineDifference(const std::byte* a, const std::byte* b,
+                                     std::index_sequence<kWords...>) {
+  constexpr size_t kWord = sizeof(uint64_t);
+  return ((LoadShared<uint64_t>(a + kWord * kWords, std::memory_order_relaxed) ^
+           LoadShared<uint64_t>(b + kWord * kWords, std::memory_order_relaxed)) |
+          ...);
+}
+
+}  // namespace internal
+
+// Whether kSharedLine bytes at two addresses, multiples of 8, are equal; each word is read once.
+[[nodiscard]] inline bool SharedLinesEqual(const std::byte* a, const std::byte* b) {
+  constexpr std::make_index_sequence<kSharedLine / sizeof(uint64_t)> kAllWords;
+  return internal::SharedLineDifference(a, b, kAllWords) == 0;
+}
 
 // Copies out of shared bytes; each naturally aligned word inside the range is read whole.
 inline void CopyFromShared(std::byte* to, const std::byte* shared, size_t size) {

@@ -51,6 +51,20 @@ INSTANTIATE_TEST_SUITE_P(AllAlignments, CopyTest,
                          ::testing::Combine(::testing::Range<size_t>(0, 9),
                                             ::testing::Range<size_t>(0, 28)));
 
+class LineTest : public ::testing::TestWithParam<size_t> {};
+
+TEST_P(LineTest, OneDifferentByteMakesTwoLinesDifferent) {
+  alignas(8) std::array<std::byte, kSharedLine> a{};
+  alignas(8) std::array<std::byte, kSharedLine> b{};
+  EXPECT_TRUE(SharedLinesEqual(a.data(), b.data()));
+  a[GetParam()] = std::byte{1};
+  EXPECT_FALSE(SharedLinesEqual(a.data(), b.data()));
+  b[GetParam()] = std::byte{1};
+  EXPECT_TRUE(SharedLinesEqual(a.data(), b.data()));
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryByte, LineTest, ::testing::Range<size_t>(0, kSharedLine));
+
 TEST(SharedWordTest, FetchOrReturnsOldValue) {
   uint16_t word = 0x0F00;
   EXPECT_EQ(FetchOrShared<uint16_t>(&word, 0x00F1), 0x0F00);

@@ -11,10 +11,11 @@ OverlayPage* OverlayMap::FirstLocked(Gpn page) const {
   return first != entries_.end() && first->page == page ? first->overlay : nullptr;
 }
 
-OverlayPage::OverlayPage(OverlayMap& map, OverlayKind kind, VpIndex vp)
+OverlayPage::OverlayPage(OverlayMap& map, OverlayKind kind, VpIndex vp, VpScheduler* told)
     : map_(map),
       kind_(kind),
       vp_(vp),
+      told_(told),
       storage_(std::make_unique<Buffer>()),
       buffer_(Gpn::Containing(Gpa(0)), Access::kReadWrite, storage_->bytes),
       contents_(&buffer_) {}
@@ -44,6 +45,7 @@ void OverlayPage::PlaceLocked(Gpn page, std::optional<PinnedPage> ram) {
   if (map_.FirstLocked(page) != this) return;
   if (shown != nullptr) shown->UncoverLocked();
   CoverLocked();
+  if (shown != nullptr) shown->TellLocked();
 }
 
 void OverlayPage::RemoveLocked() {
@@ -51,7 +53,10 @@ void OverlayPage::RemoveLocked() {
   map_.entries_.erase({*page_, kind_, vp_, this});
   if (IsVisible()) {
     UncoverLocked();
-    if (OverlayPage* const next = map_.FirstLocked(*page_); next != nullptr) next->CoverLocked();
+    if (OverlayPage* const next = map_.FirstLocked(*page_); next != nullptr) {
+      next->CoverLocked();
+      next->TellLocked();
+    }
   }
   ram_.reset();
   page_.reset();

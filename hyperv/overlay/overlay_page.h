@@ -24,6 +24,7 @@
 #include "hyperv/host/guest_memory.h"
 #include "hyperv/host/ids.h"
 #include "hyperv/host/shared_bytes.h"
+#include "hyperv/host/vp_scheduler.h"
 #include "hyperv/overlay/overlay_kind.h"
 
 namespace hvkit::hyperv {
@@ -67,12 +68,16 @@ enum class OverlayState : uint8_t {
 // One overlay page. Its contents start as zeros, are its own in every state, and follow it from
 // page to page; one that the guest cannot see keeps them in its buffer. Enable, Disable,
 // destruction and the accesses are ordered by the owner: the VP's thread, or the owner's lock.
-// Other overlays of the map may be enabled and disabled on other threads at the same time: when one
-// of them hides or uncovers this one, an access at that moment may be lost or land in the other.
+// Other overlays of the map may be enabled and disabled on other threads at the same time. At the
+// moment when one of them hides or uncovers this one, a store may be lost, and an access may see or
+// change what else that page of the guest's shows just then: the other overlay, or what is below.
+// Only a guest that lets overlays overlap has such moments.
 class OverlayPage {
  public:
-  // `vp` matters for precedence only: pages of the whole partition leave it out.
-  OverlayPage(OverlayMap& map, OverlayKind kind, VpIndex vp = VpIndex(0));
+  // `vp` matters for precedence: pages of the whole partition leave it out. `told`, which may be
+  // null, gets a Kick of the VP when another overlay has hidden or uncovered this one.
+  OverlayPage(OverlayMap& map, OverlayKind kind, VpIndex vp = VpIndex(0),
+              VpScheduler* told = nullptr);
   ~OverlayPage() { Disable(); }
   OverlayPage(const OverlayPage&) = delete;
   OverlayPage& operator=(const OverlayPage&) = delete;
@@ -84,6 +89,8 @@ class OverlayPage {
   void Disable();
 
   OverlayState state() const;
+  // Whether the state is kVisible. Any thread.
+  bool IsVisible() const { return &contents() != &buffer_; }
 
   // Accesses to the contents, as those of PinnedPage.
   template <SharedWord T>
@@ -115,17 +122,20 @@ class OverlayPage {
   };
 
   PinnedPage& contents() const { return *contents_.load(std::memory_order_acquire); }
-  bool IsVisible() const { return &contents() != &buffer_; }
   void PlaceLocked(Gpn page, std::optional<PinnedPage> ram)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(map_.mutex_);
   void RemoveLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(map_.mutex_);
   // Each exchanges the guest's bytes and the buffer's; the map's mutex is held.
   void CoverLocked();
   void UncoverLocked();
+  void TellLocked() const {
+    if (told_ != nullptr) told_->Kick(vp_);
+  }
 
   OverlayMap& map_;
   const OverlayKind kind_;
   const VpIndex vp_;
+  VpScheduler* const told_;
   const std::unique_ptr<Buffer> storage_;
   PinnedPage buffer_;  // While the overlay is visible it holds what is below, else the contents
   // Held as long as the overlay is enabled, hidden or not: an access through a pointer that is just

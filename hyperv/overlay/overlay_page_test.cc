@@ -13,6 +13,7 @@
 #include "hyperv/host/ids.h"
 #include "hyperv/overlay/overlay_kind.h"
 #include "testing/fakes/fake_guest_memory.h"
+#include "testing/fakes/fake_vp_scheduler.h"
 
 namespace hvkit::hyperv {
 namespace {
@@ -64,6 +65,22 @@ TEST_F(OverlayPageTest, NewPageIsDisabledAndZero) {
   EXPECT_EQ(overlay.state(), OverlayState::kDisabled);
   EXPECT_EQ(Get(overlay), 0u);
   EXPECT_EQ(memory_.pins(), 2);  // Those of the fixture
+}
+
+TEST_F(OverlayPageTest, VpIsKickedWhenAnotherOverlayHidesOrUncoversItsPage) {
+  constexpr VpIndex kVp(3);
+  testing::FakeVpScheduler scheduler;
+  OverlayPage page(map_, kSimp, kVp, &scheduler);
+  ASSERT_TRUE(page.Enable(kThere));
+  ASSERT_TRUE(page.Enable(kHere));
+  EXPECT_EQ(scheduler.kicks(kVp), 0);
+  OverlayPage other(map_, kHypercall);
+  ASSERT_TRUE(other.Enable(kHere));
+  EXPECT_EQ(scheduler.kicks(kVp), 1);
+  EXPECT_FALSE(page.IsVisible());
+  other.Disable();
+  EXPECT_EQ(scheduler.kicks(kVp), 2);
+  EXPECT_TRUE(page.IsVisible());
 }
 
 TEST_F(OverlayPageTest, EnabledPageCoversWhatTheGuestHad) {

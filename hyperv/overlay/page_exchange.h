@@ -1,6 +1,6 @@
 // Exchanges the bytes of a guest's page and of a buffer while the guest may be storing to the page.
 //
-// A part of overlay_page.h; no TLFS counterpart. `Ram` and `Buffer` have the word accesses of
+// A part of overlay_page.h; no TLFS counterpart. `Ram` and `Buffer` have the accesses of
 // PinnedPage. Thread-safe towards the page, not towards the buffer.
 #ifndef HVKIT_HYPERV_OVERLAY_PAGE_EXCHANGE_H_
 #define HVKIT_HYPERV_OVERLAY_PAGE_EXCHANGE_H_
@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "hyperv/host/ids.h"
+#include "hyperv/host/shared_bytes.h"
 
 namespace hvkit::hyperv::internal {
 
@@ -26,8 +27,11 @@ void ExchangeWord(Ram& ram, Buffer& buffer, size_t offset) {
 
 template <typename Ram, typename Buffer>
 void ExchangePages(Ram& ram, Buffer& buffer) {
-  for (size_t offset = 0; offset < kPageSize; offset += sizeof(uint64_t)) {
-    ExchangeWord(ram, buffer, offset);
+  for (size_t line = 0; line < kPageSize; line += kSharedLine) {
+    if (ram.LineEquals(line, buffer)) continue;  // most are zeros on both sides
+    for (size_t offset = line; offset < line + kSharedLine; offset += sizeof(uint64_t)) {
+      ExchangeWord(ram, buffer, offset);
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 #include "hyperv/overlay/page_exchange.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -8,6 +9,7 @@
 
 #include "gtest/gtest.h"
 #include "hyperv/host/ids.h"
+#include "hyperv/host/shared_bytes.h"
 
 namespace hvkit::hyperv::internal {
 namespace {
@@ -41,6 +43,11 @@ class Page {
     if (same) word = desired;
     ++writes_;
     return same;
+  }
+  bool LineEquals(size_t offset, const Page& other) const {
+    const auto from = words_.begin() + static_cast<std::ptrdiff_t>(offset / sizeof(uint64_t));
+    return std::equal(from, from + kSharedLine / sizeof(uint64_t),
+                      other.words_.begin() + (from - words_.begin()));
   }
 
  private:
@@ -92,6 +99,17 @@ TEST(PageExchangeTest, GuestStoreOfTheOverlaysOwnValueIsKeptToo) {
   ExchangeWord(ram, buffer, 0);
   EXPECT_EQ(ram[0], 6u);
   EXPECT_EQ(buffer[0], 6u);
+}
+
+TEST(PageExchangeTest, OnlyWordsThatDifferAreWritten) {
+  Page ram;
+  Page buffer;
+  buffer[511] = 6;
+  ExchangePages(ram, buffer);
+  EXPECT_EQ(ram[511], 6u);
+  EXPECT_EQ(buffer[511], 0u);
+  EXPECT_EQ(ram.writes(), 1);
+  EXPECT_EQ(buffer.writes(), 1);
 }
 
 TEST(PageExchangeTest, EqualWordsAreNotWritten) {
