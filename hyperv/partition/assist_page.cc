@@ -4,8 +4,9 @@
 
 namespace hvkit::hyperv {
 
-AssistPage::AssistPage(OverlayMap& overlays, VpIndex vp, EoiAssist* eoi_assist)
-    : vp_(vp), eoi_assist_(eoi_assist), page_(overlays, OverlayKind::kVpAssist, vp) {}
+AssistPage::AssistPage(OverlayMap& overlays, VpIndex vp, EoiAssist* eoi_assist,
+                       VpScheduler& scheduler)
+    : vp_(vp), eoi_assist_(eoi_assist), page_(overlays, OverlayKind::kVpAssist, vp, &scheduler) {}
 
 void AssistPage::Write(uint64_t value) {
   value_.raw = value;
@@ -25,9 +26,9 @@ void AssistPage::Reset() {
 }
 
 void AssistPage::TellHost() {
+  told_visible_ = page_.IsVisible();
   if (eoi_assist_ == nullptr) return;
-  const bool is_visible = page_.state() == OverlayState::kVisible;
-  eoi_assist_->SetAssistPage(vp_, is_visible ? std::optional(Page()) : std::nullopt);
+  eoi_assist_->SetAssistPage(vp_, told_visible_ ? std::optional(Page()) : std::nullopt);
 }
 
 }  // namespace hvkit::hyperv

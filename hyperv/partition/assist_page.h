@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "hyperv/host/ids.h"
+#include "hyperv/host/vp_scheduler.h"
 #include "hyperv/overlay/overlay_page.h"
 #include "hyperv/partition/host_hooks.h"
 #include "hyperv/tlfs/msr.h"
@@ -21,13 +22,18 @@ namespace hvkit::hyperv {
 // HV_X64_MSR_VP_ASSIST_PAGE. VP thread, while its guest does not run.
 class AssistPage {
  public:
-  // The hook may be null.
-  AssistPage(OverlayMap& overlays, VpIndex vp, EoiAssist* eoi_assist);
+  // The hook may be null. The scheduler is asked for a turn when another overlay hides or uncovers
+  // the page.
+  AssistPage(OverlayMap& overlays, VpIndex vp, EoiAssist* eoi_assist, VpScheduler& scheduler);
 
   uint64_t Read() const { return value_.raw; }
   // Enabling the page clears its APIC assist word.
   void Write(uint64_t value);
   void Reset();
+  // The VP's turn: tells the host if the guest has come to see the page, or sees it no more.
+  void Poll() {
+    if (page_.IsVisible() != told_visible_) TellHost();
+  }
 
   // Tells the guest that its next EOI is not required; false if there is no page to tell it by.
   [[nodiscard]] bool SetNoEoiRequired() {
@@ -56,6 +62,7 @@ class AssistPage {
   const VpIndex vp_;
   EoiAssist* const eoi_assist_;
   tlfs::VpAssist value_;
+  bool told_visible_ = false;
   OverlayPage page_;
 };
 

@@ -5,8 +5,8 @@
 // TLFS: vp-properties.md "Virtual Processor Runtime", "Virtual Processor Idle Sleep State" and
 // "Virtual Processor Assist Page"; virtual-interrupts.md "Local APIC MSR Accesses" and "EOI
 // Assist"; the debugger's registers from Linux's arch/x86/kvm/hyperv.h. Each method is called on
-// the thread of the VP that it names, from within that VP's ReadMsr, WriteMsr or Reset, and does
-// not call back into the partition.
+// the thread of the VP that it names, from within that VP's ReadMsr, WriteMsr, Poll or Reset, and
+// does not call back into the partition.
 #ifndef HVKIT_HYPERV_PARTITION_HOST_HOOKS_H_
 #define HVKIT_HYPERV_PARTITION_HOST_HOOKS_H_
 

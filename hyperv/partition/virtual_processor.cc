@@ -34,7 +34,7 @@ VirtualProcessor::VirtualProcessor(VpIndex index, const Surroundings& partition)
               partition.host.interrupts, turns_),
       synic_(SynicConfigOf(index, partition), partition.overlays, partition.host.interrupts,
              turns_),
-      assist_page_(partition.overlays, index, partition.host.eoi_assist) {
+      assist_page_(partition.overlays, index, partition.host.eoi_assist, turns_) {
   synic_.SetSlotWaiter(&timers_);
 }
 

@@ -45,11 +45,13 @@ class VirtualProcessor {
   MsrRead ReadMsr(uint32_t index);
   MsrOutcome WriteMsr(uint32_t index, uint64_t value);
 
-  // The turn that VpScheduler asks for: delivers messages from other threads, fires due timers.
+  // The turn that VpScheduler asks for: delivers messages from other threads, fires due timers,
+  // tells the host if another overlay has hidden or uncovered the assist page.
   void Poll(RefTime now) {
     if (!turns_.Take(now)) return;
     synic_.Poll();
     timers_.Poll(now);
+    assist_page_.Poll();
   }
 
   // The guest has ended the interrupt `vector`; for hosts that see EOIs.

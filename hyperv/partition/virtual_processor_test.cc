@@ -105,6 +105,18 @@ TEST_F(VirtualProcessorTest, AnAssistPageThatTheGuestCannotSeeIsNotForTheHost) {
   EXPECT_EQ(Read(MsrIndex::kVpAssistPage), MsrRead::Handled(kNoRam | kEnable));
 }
 
+TEST_F(VirtualProcessorTest, AnAssistPageThatIsHiddenLaterIsTheHostsAgainOnceItIsUncovered) {
+  EnableAssistPage();
+  ASSERT_EQ(Write(MsrIndex::kReferenceTsc, kAssist | kEnable), MsrOutcome::kHandled);
+  EXPECT_TRUE(host_.scheduler.TakePoll(kVp1, RefTime(0)));
+  vp_.Poll(RefTime(0));
+  EXPECT_EQ(host_.eoi_assist.page, std::nullopt);
+  ASSERT_EQ(Write(MsrIndex::kReferenceTsc, 0), MsrOutcome::kHandled);
+  EXPECT_TRUE(host_.scheduler.TakePoll(kVp1, RefTime(0)));
+  vp_.Poll(RefTime(0));
+  EXPECT_EQ(host_.eoi_assist.page, Gpa(kAssist).Page());
+}
+
 TEST_F(VirtualProcessorTest, TheGuestTakesAnEoiThatIsNotRequired) {
   EnableAssistPage();
   ASSERT_TRUE(vp_.assist_page().SetNoEoiRequired());
