@@ -100,7 +100,7 @@ void FdListener::Handle(Token token) {
     const auto found = entries_.find(static_cast<uint64_t>(token));
     if (found != entries_.end()) on_readable = found->second.on_readable;
   }
-  if (on_readable != nullptr) (*on_readable)();
+  if (on_readable != nullptr) (*on_readable)(token);
 }
 
 }  // namespace hvkit::vcpu

@@ -23,10 +23,10 @@ namespace hvkit::vcpu {
 // *Thread-safe*: mutex_ is never held around a handler.
 class FdListener {
  public:
-  // Runs on the listener's thread, one handler at a time; may call any method.
-  using OnReadable = std::function<void()>;
   // Names a descriptor; never used twice.
   enum class Token : uint64_t {};
+  // Runs on the listener's thread, one handler at a time; may call any method.
+  using OnReadable = std::function<void(Token)>;
 
   // Errors: no descriptors or threads left.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<FdListener>> Create();

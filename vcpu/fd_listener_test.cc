@@ -25,7 +25,7 @@ class FdListenerTest : public ::testing::Test {
     const kvm::UniqueFd last = Event(1);
     absl::Notification done;
     ASSERT_OK_AND_ASSIGN(const FdListener::Token token,
-                         listener_->Add(last.get(), [&done] { done.Notify(); }));
+                         listener_->Add(last.get(), [&done](FdListener::Token) { done.Notify(); }));
     listener_->Arm(token);
     done.WaitForNotification();
     listener_->Remove(token);
@@ -37,8 +37,9 @@ class FdListenerTest : public ::testing::Test {
 TEST_F(FdListenerTest, ReadableDescriptorThatIsArmedCallsItsHandler) {
   const kvm::UniqueFd event = Event();
   absl::Notification called;
-  ASSERT_OK_AND_ASSIGN(const FdListener::Token token,
-                       listener_->Add(event.get(), [&called] { called.Notify(); }));
+  ASSERT_OK_AND_ASSIGN(
+      const FdListener::Token token,
+      listener_->Add(event.get(), [&called](FdListener::Token) { called.Notify(); }));
   listener_->Arm(token);
   ASSERT_EQ(::eventfd_write(event.get(), 1), 0);
   called.WaitForNotification();
@@ -47,7 +48,7 @@ TEST_F(FdListenerTest, ReadableDescriptorThatIsArmedCallsItsHandler) {
 TEST_F(FdListenerTest, DescriptorThatIsNotArmedCallsNobody) {
   const kvm::UniqueFd event = Event(1);
   bool called = false;
-  ASSERT_OK(listener_->Add(event.get(), [&called] { called = true; }));
+  ASSERT_OK(listener_->Add(event.get(), [&called](FdListener::Token) { called = true; }));
   Flush();
   EXPECT_FALSE(called);
 }
@@ -56,7 +57,7 @@ TEST_F(FdListenerTest, ArmedOnceCallsOnceThoughItStaysReadable) {
   const kvm::UniqueFd event = Event(1);
   int calls = 0;
   ASSERT_OK_AND_ASSIGN(const FdListener::Token token,
-                       listener_->Add(event.get(), [&calls] { ++calls; }));
+                       listener_->Add(event.get(), [&calls](FdListener::Token) { ++calls; }));
   listener_->Arm(token);
   Flush();
   Flush();
@@ -67,11 +68,11 @@ TEST_F(FdListenerTest, HandlerMayArmAgain) {
   const kvm::UniqueFd event = Event(1);
   absl::BlockingCounter calls(3);
   int left = 3;
-  FdListener::Token token{};
-  ASSERT_OK_AND_ASSIGN(token, listener_->Add(event.get(), [&] {
-    if (--left > 0) listener_->Arm(token);
-    calls.DecrementCount();
-  }));
+  ASSERT_OK_AND_ASSIGN(const FdListener::Token token,
+                       listener_->Add(event.get(), [&](FdListener::Token self) {
+                         if (--left > 0) listener_->Arm(self);
+                         calls.DecrementCount();
+                       }));
   listener_->Arm(token);
   calls.Wait();
 }
@@ -79,8 +80,9 @@ TEST_F(FdListenerTest, HandlerMayArmAgain) {
 TEST_F(FdListenerTest, RemovedDescriptorCallsNobody) {
   const kvm::UniqueFd event = Event(1);
   bool called = false;
-  ASSERT_OK_AND_ASSIGN(const FdListener::Token token,
-                       listener_->Add(event.get(), [&called] { called = true; }));
+  ASSERT_OK_AND_ASSIGN(
+      const FdListener::Token token,
+      listener_->Add(event.get(), [&called](FdListener::Token) { called = true; }));
   listener_->Remove(token);
   listener_->Arm(token);
   Flush();
@@ -88,17 +90,18 @@ TEST_F(FdListenerTest, RemovedDescriptorCallsNobody) {
 }
 
 TEST_F(FdListenerTest, ClosedDescriptorIsRefused) {
-  EXPECT_FALSE(listener_->Add(-1, [] {}).ok());
+  EXPECT_FALSE(listener_->Add(-1, [](FdListener::Token) {}).ok());
 }
 
 TEST_F(FdListenerTest, DestructionWaitsForTheHandler) {
   const kvm::UniqueFd event = Event(1);
   absl::Notification begun;
   bool ended = false;
-  ASSERT_OK_AND_ASSIGN(const FdListener::Token token, listener_->Add(event.get(), [&] {
-    begun.Notify();
-    ended = true;
-  }));
+  ASSERT_OK_AND_ASSIGN(const FdListener::Token token,
+                       listener_->Add(event.get(), [&](FdListener::Token) {
+                         begun.Notify();
+                         ended = true;
+                       }));
   listener_->Arm(token);
   begun.WaitForNotification();
   listener_.reset();

@@ -38,7 +38,8 @@ Syndbg::Syndbg(std::unique_ptr<devices::DebugSocket> socket, hyperv::GuestMemory
 
 absl::Status Syndbg::Listen() {
   HVKIT_ASSIGN_OR_RETURN(listener_, vcpu::FdListener::Create());
-  HVKIT_ASSIGN_OR_RETURN(token_, listener_->Add(socket_->fd(), [this] { OnReadable(); }));
+  HVKIT_ASSIGN_OR_RETURN(
+      token_, listener_->Add(socket_->fd(), [this](vcpu::FdListener::Token) { OnReadable(); }));
   listener_->Arm(token_);
   return absl::OkStatus();
 }
