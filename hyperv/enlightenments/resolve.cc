@@ -57,6 +57,17 @@ EnlightenmentMask TakenByDefault(const CpuSpec& spec) {
   return taken - spec.refused;
 }
 
+// What has a drawback and is not asked for by name, itself or as something's need.
+EnlightenmentMask Drawbacks(const CpuSpec& spec, const Ability& ability) {
+  EnlightenmentMask drawbacks;
+  EnlightenmentMask asked = spec.requested.mask();
+  for (const EnlightenmentInfo& info : AllEnlightenments()) {
+    if (!ability.drawbacks[Index(info.id)].empty()) drawbacks.Add(info.id);
+    if (spec.requested.Has(info.id)) asked = asked | AllNeeds(info.id);
+  }
+  return drawbacks - asked;
+}
+
 // The reason of each enlightenment that the machine lacks itself or through what it needs.
 std::array<std::string, kEnlightenmentCount> LackReasons(const CpuSpec& spec,
                                                          const Ability& ability) {
@@ -86,9 +97,10 @@ absl::Status RefuseUnable(EnlightenmentMask unable,
 }
 
 std::string AbsentReason(const EnlightenmentInfo& info, const CpuSpec& spec,
-                         const std::string& lack) {
+                         const std::string& lack, const std::string& drawback) {
   if (spec.refused.Has(info.id)) return "named off in --cpu";
   if (!lack.empty()) return lack;
+  if (!drawback.empty()) return absl::StrCat(kNotNamed, ", and not taken without: ", drawback);
   return std::string(spec.requested.Has(info.id) ? kNoHyperv : kNotNamed);
 }
 
@@ -148,14 +160,16 @@ absl::StatusOr<Resolution> Resolve(const CpuSpec& spec, const Ability& ability) 
   if (!unable.empty()) return RefuseUnable(unable, reasons);
 
   Resolution result{.in_force = spec.requested, .absent = {}};
-  Assign(spec.requested.mask() | (TakenByDefault(spec) - lacking), result.in_force);
+  Assign(spec.requested.mask() | (TakenByDefault(spec) - lacking - Drawbacks(spec, ability)),
+         result.in_force);
   SetSpinlocks(spec, ability, result.in_force);
   if (!result.in_force.Enabled()) {
     Assign(IdentityOnly(result.in_force.mask()), result.in_force);
   }
   for (const EnlightenmentInfo& info : AllEnlightenments()) {
     if (result.in_force.Has(info.id)) continue;
-    result.absent[Index(info.id)] = AbsentReason(info, spec, reasons[Index(info.id)]);
+    result.absent[Index(info.id)] =
+        AbsentReason(info, spec, reasons[Index(info.id)], ability.drawbacks[Index(info.id)]);
   }
   return result;
 }

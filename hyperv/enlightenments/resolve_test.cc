@@ -177,6 +177,32 @@ TEST(PassthroughTest, TakesTheBackEndsSpinlocks) {
   EXPECT_TRUE(result.absent_reason(kSpinlocks).empty());
 }
 
+Ability WithDrawback(Enlightenment e) {
+  Ability ability;
+  ability.drawbacks[Index(e)] = "it is slow";
+  return ability;
+}
+
+TEST(ResolveTest, PassthroughLeavesOutWhatHasADrawbackAndSaysWhy) {
+  ASSERT_OK_AND_ASSIGN(const Resolution result,
+                       Resolve(Parsed("host,hv_passthrough"), WithDrawback(kTlbFlush)));
+  EXPECT_FALSE(result.in_force.Has(kTlbFlush));
+  EXPECT_THAT(result.absent_reason(kTlbFlush), HasSubstr("it is slow"));
+}
+
+TEST(ResolveTest, DrawbackDoesNotHinderWhoNamesIt) {
+  ASSERT_OK_AND_ASSIGN(const Resolution result,
+                       Resolve(Parsed("host,hv_passthrough,hv_tlbflush"), WithDrawback(kTlbFlush)));
+  EXPECT_TRUE(result.in_force.Has(kTlbFlush));
+}
+
+TEST(ResolveTest, DrawbackDoesNotHinderWhoNamesSomethingThatNeedsIt) {
+  ASSERT_OK_AND_ASSIGN(
+      const Resolution result,
+      Resolve(Parsed("host,hv_passthrough,hv_tlbflush_ext"), WithDrawback(kTlbFlush)));
+  EXPECT_TRUE(result.in_force.Has(kTlbFlush));
+}
+
 TEST(PassthroughTest, NamedSpinlocksWin) {
   Ability ability;
   ability.passthrough_spinlocks = 0xFFF;

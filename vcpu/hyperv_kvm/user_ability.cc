@@ -32,14 +32,15 @@ constexpr Need kNeeds[] = {
     {KVM_CAP_VCPU_ATTRIBUTES, "to know the guest's TSC offset"},
 };
 
-// What no capability of KVM's brings.
-struct Absence {
+struct Remark {
   Enlightenment enlightenment;
   const char* reason;
 };
+
+// What no capability of KVM's brings.
 constexpr char kNestedInKvm[] =
     "it is part of KVM's emulation of VMX and SVM, which user space cannot extend";
-constexpr Absence kAbsences[] = {
+constexpr Remark kAbsences[] = {
     {Enlightenment::kVpRegisters, "hvkit gives guests no registers by hypercall yet"},
     {Enlightenment::kSyndbg, "hvkit has no transport for the debugger's bytes yet"},
     {Enlightenment::kEvmcs, kNestedInKvm},
@@ -49,6 +50,18 @@ constexpr Absence kAbsences[] = {
      "user space cannot trap RDTSC, so it cannot emulate the old TSC frequency after a migration"},
     {Enlightenment::kGuestIdle,
      "KVM wakes an idle virtual processor only for interrupts that its RFLAGS let through"},
+};
+
+// What works and does not pay. Measured with the benchmark of mprotect() in a Linux guest of two
+// processors: where the other one sleeps, Linux's own flush leaves it alone, and a flush by
+// hypercall wakes it, for hundreds of times the time; where it runs, the hypercall waits for an
+// exit to user space and the flush waits for three more ioctls, against one interrupt.
+constexpr char kFlushFromUserSpace[] =
+    "a flush from user space makes each virtual processor leave KVM_RUN, which costs more than the "
+    "guest's own interrupts";
+constexpr Remark kDrawbacks[] = {
+    {Enlightenment::kTlbFlush, kFlushFromUserSpace},
+    {Enlightenment::kTlbFlushExt, kFlushFromUserSpace},
 };
 
 // Why there is no user back end at all here; empty if there is.
@@ -76,7 +89,7 @@ std::string CoreSharingLack(CoreSharing core_sharing) {
 // Why `e` cannot be had where the back end can; empty if it can.
 std::string Reason(Enlightenment e, CoreSharing core_sharing) {
   if (e == Enlightenment::kNoNonarchCoresharing) return CoreSharingLack(core_sharing);
-  for (const Absence& absence : kAbsences) {
+  for (const Remark& absence : kAbsences) {
     if (absence.enlightenment == e) return absence.reason;
   }
   return "";
@@ -104,6 +117,9 @@ hyperv::Ability UserAbility(const KernelFacts& facts, CoreSharing core_sharing) 
   hyperv::Ability ability;
   for (const hyperv::EnlightenmentInfo& info : hyperv::AllEnlightenments()) {
     ability.reasons[hyperv::Index(info.id)] = lack.empty() ? Reason(info.id, core_sharing) : lack;
+  }
+  for (const Remark& remark : kDrawbacks) {
+    ability.drawbacks[hyperv::Index(remark.enlightenment)] = remark.reason;
   }
   return ability;
 }

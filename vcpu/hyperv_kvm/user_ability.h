@@ -3,6 +3,9 @@
 // (the kernel's KVM API documentation); the kernel's admin-guide/hw-vuln and
 // Documentation/ABI/testing/sysfs-devices-system-cpu for simultaneous multithreading.
 //
+// hv_tlbflush is there and works, but has a drawback (hyperv::Ability::drawbacks): hv_passthrough
+// does not take it.
+//
 // KVM's own Hyper-V emulation is not looked at: this back end is the same with and without it.
 #ifndef HVKIT_VCPU_HYPERV_KVM_USER_ABILITY_H_
 #define HVKIT_VCPU_HYPERV_KVM_USER_ABILITY_H_

@@ -53,6 +53,12 @@ TEST(UserAbilityTest, MissingCapabilityLeavesNothing) {
   }
 }
 
+TEST(UserAbilityTest, FlushesAreForThoseWhoNameThem) {
+  const hyperv::Ability ability = UserAbility(WithoutHyperv(), CoreSharing::kImpossible);
+  EXPECT_THAT(ability.drawbacks[hyperv::Index(Enlightenment::kTlbFlush)], HasSubstr("KVM_RUN"));
+  EXPECT_THAT(ability.drawbacks[hyperv::Index(Enlightenment::kIpi)], IsEmpty());
+}
+
 TEST(UserAbilityTest, WhatOnlyKvmCouldDoIsRefusedWithItsReason) {
   const hyperv::Ability ability = UserAbility(WithoutHyperv(), CoreSharing::kImpossible);
   EXPECT_THAT(ability.reason(Enlightenment::kEvmcs), HasSubstr("VMX"));
