@@ -61,7 +61,7 @@ class VpMsrs final : public MsrHandler {
 UserBackend::UserBackend(Options options, Host host)
     : options_(std::move(options)),
       host_(std::move(host)),
-      hooks_(options_.vp_count),
+      hooks_(host_.vm, options_.facts, options_.vp_count),
       auto_eoi_(options_.facts, options_.vp_count),
       interrupts_(host_.vm, ApicIds(options_.vp_count), auto_eoi_.IsSupported()),
       runners_(options_.vp_count) {}

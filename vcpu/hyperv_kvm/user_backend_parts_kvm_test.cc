@@ -349,6 +349,36 @@ TEST_F(TscKvmTest, TimeGoesOnWhenAllVpsMoveTheirTscAlike) {
   ExpectPageAgrees(1);
 }
 
+// Why there is no HV_X64_MSR_GUEST_IDLE: it is to wake for interrupts that RFLAGS keeps out.
+TEST_F(TscKvmTest, HaltedGuestThatTakesNoInterruptsIsNotWokenByOne) {
+  constexpr uint64_t kInterruptFlag = 1 << 9;
+  ASSERT_OK(machine().LoadHaltingGuest(InterruptHandler()));
+  ASSERT_OK(machine().vcpu().SetMpState({.mp_state = KVM_MP_STATE_HALTED}));
+  MsiInterruptSink sink(machine().vm(), {0, 1});
+  ASSERT_OK_AND_ASSIGN(
+      const std::unique_ptr<TimerfdScheduler> scheduler,
+      TimerfdScheduler::Create(kCpus, *clock_, [this](VpIndex) { machine().Kick(); }));
+  RefTime deadline;
+  std::optional<uint32_t> state;
+  machine().handlers().on_kicked = [&] {
+    if (deadline == RefTime()) {
+      deadline = clock_->Now() + RefDuration(RefDuration::kTicksPerSecond / 10);
+      sink.RequestFixed(VpIndex(0), kVector, EoiMode::kNormal);
+      scheduler->SetDeadline(VpIndex(0), deadline);
+      return;
+    }
+    ASSERT_OK_AND_ASSIGN(const kvm_mp_state now, machine().vcpu().GetMpState());
+    state = now.mp_state;
+    ASSERT_OK_AND_ASSIGN(kvm_regs regs, machine().vcpu().GetRegs());
+    regs.rflags |= kInterruptFlag;
+    ASSERT_OK(machine().vcpu().SetRegs(regs));
+  };
+  ASSERT_OK(machine().StartAndKick());
+  ASSERT_OK(machine().Join());  // by the interrupt, once it can come
+  EXPECT_EQ(state, uint32_t{KVM_MP_STATE_HALTED});
+  EXPECT_GE(clock_->Now(), deadline);
+}
+
 TEST_F(TscKvmTest, DeadlineWakesAHaltedGuestOnceItsTimeHasCome) {
   ASSERT_OK(machine().LoadHaltingGuest(InterruptHandler()));
   MsiInterruptSink sink(machine().vm(), {0, 1});
