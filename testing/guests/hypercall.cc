@@ -1,5 +1,5 @@
-// The hypercall page, and the statuses of calls that cannot succeed. `dispatch=0` on the command
-// line says that the back end knows no call at all, `cpus=N` how many processors there are.
+// The hypercall page, and the statuses of calls that cannot succeed, on each of `cpus=N`
+// processors.
 
 #include "hyperv/tlfs/hypercall.h"
 
@@ -54,27 +54,9 @@ void CheckSignalEvent() {
               HvStatus::kInvalidConnectionId, "SignalEvent to an unknown connection");
 }
 
-void CheckNoDispatcher() {
-  Check(!CpuidHas(tlfs::bits::kPostMessages), "the guest may not post messages");
-  Check(!CpuidHas(tlfs::bits::kSignalEvents), "the guest may not signal events");
-  CheckStatus(HypercallStatus(Control(CallCode::kPostMessage), InputAddress(), 0),
-              HvStatus::kInvalidHypercallCode, "PostMessage without a dispatcher");
-  CheckStatus(HypercallStatus(Control(CallCode::kSignalEvent), InputAddress(), 0),
-              HvStatus::kInvalidHypercallCode, "SignalEvent without a dispatcher");
-}
-
-void CheckUnknown(unsigned) {
+void CheckCalls(unsigned) {
   CheckStatus(HypercallStatus(kNoSuchCall, 0, 0), HvStatus::kInvalidHypercallCode,
               "an unknown call");
-}
-
-void CheckWithoutDispatcher(unsigned cpu) {
-  CheckUnknown(cpu);
-  CheckNoDispatcher();
-}
-
-void CheckDispatcher(unsigned cpu) {
-  CheckUnknown(cpu);
   CheckPostMessage();
   CheckSignalEvent();
 }
@@ -85,8 +67,7 @@ void GuestMain(const BootInfo& boot) {
   const auto cpus = static_cast<unsigned>(CmdlineNumber(boot, "cpus=", 1));
   StartCpus(cpus);
   CheckPage();
-  RunOnEach(cpus,
-            CmdlineNumber(boot, "dispatch=", 1) == 0 ? CheckWithoutDispatcher : CheckDispatcher);
+  RunOnEach(cpus, CheckCalls);
 }
 
 }  // namespace hvkit::guest

@@ -1,9 +1,9 @@
-// Interrupts of the SynIC that do not take the common way: masked and polled SINTs, and interrupts
-// whose end the processor need not announce (the VP assist page); and that a processor's run time
-// grows while it runs and not while it is halted. On each processor in turn.
+// Interrupts of the SynIC that do not take the common way: masked and polled SINTs, AutoEOI, and
+// interrupts whose end the processor need not announce (the VP assist page); and that a processor's
+// run time grows while it runs and not while it is halted. On each processor in turn.
 //
-// On the command line `cpus=N`, `polling=1` and `auto_eoi=1` where the back end has polled SINTs
-// and AutoEOI, and `signals=N`, how many interrupts try the VP assist page.
+// On the command line `cpus=N`, `polling=1` where the back end has polled SINTs, and `signals=N`,
+// how many interrupts try the VP assist page.
 
 #include "testing/guests/lib/synic.h"
 #include "testing/guests/lib/apic.h"
@@ -31,7 +31,6 @@ constexpr uint64_t kPast = 1;
 
 struct Plan {
   bool polling;
-  bool auto_eoi;
   unsigned signals;
 };
 
@@ -162,11 +161,7 @@ void CheckProcessor(unsigned cpu) {
   g_cpu = cpu;
   Check(EnableSynic(cpu), "the SynIC can be turned on");
   CheckSints();
-  if (g_plan.auto_eoi) {
-    CheckAutoEoi();
-  } else {
-    Check(CpuidHas(tlfs::bits::kDeprecateAutoEoi), "the guest is told not to use AutoEOI");
-  }
+  CheckAutoEoi();
   CheckAssistPage();
   CheckRuntime();
 }
@@ -176,7 +171,6 @@ void CheckProcessor(unsigned cpu) {
 void GuestMain(const BootInfo& boot) {
   const auto cpus = static_cast<unsigned>(CmdlineNumber(boot, "cpus=", 1));
   g_plan = {.polling = CmdlineNumber(boot, "polling=", 0) != 0,
-            .auto_eoi = CmdlineNumber(boot, "auto_eoi=", 0) != 0,
             .signals = static_cast<unsigned>(CmdlineNumber(boot, "signals=", 100))};
   StartCpus(cpus);
   SetIrqHandler(kSintVector, CountInterrupt);

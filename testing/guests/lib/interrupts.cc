@@ -34,14 +34,17 @@ struct IrqAction {
   Eoi eoi;
 };
 
-constexpr uint16_t kCodeSelector = 0x08;
 constexpr uint16_t kInterruptGate = 0x8e00;  // present, 64-bit, interrupts off
 constexpr unsigned kVectors = 256;
+constexpr uint64_t kCarryFlag = 1;
+constexpr uint64_t kIoplMask = 0x3000;
 
 constexpr uint16_t kPicMasks[] = {0x21, 0xa1};
 
 alignas(16) Gate g_table[kVectors];
 IrqAction g_actions[kVectors];
+constinit uint64_t g_returning_code = 0;
+constinit uint64_t g_returning_size = 0;
 
 }  // namespace
 
@@ -55,12 +58,41 @@ extern "C" {
 extern const uint8_t interrupt_stubs[];
 extern const Fixup fixups_begin[];
 extern const Fixup fixups_end[];
+extern const uint8_t guest_user_end[];
+extern const uint8_t GuestLeaveUser[];
 void GuestInterrupt(InterruptFrame* frame);
 }
 
 namespace {
 
+uint64_t AddressOf(const void* object) { return reinterpret_cast<uint64_t>(object); }
+
+// Back to ring 0, whose stack ends where the frame does; the function's own end is no exception.
+bool LeaveUserMode(InterruptFrame& frame) {
+  if (frame.cs != USER_CODE64) return false;
+  const bool at_end = frame.vector == kUndefinedOpcode && frame.rip == AddressOf(guest_user_end);
+  frame.rax = at_end ? 0 : kFixupMark | frame.vector;
+  frame.rip = AddressOf(GuestLeaveUser);
+  frame.cs = CODE64;
+  frame.ss = DATA;
+  frame.rsp = AddressOf(&frame + 1);
+  frame.rflags &= ~kIoplMask;
+  return true;
+}
+
+bool ReturnFromCode(InterruptFrame& frame) {
+  if (frame.rip - g_returning_code >= g_returning_size) return false;
+  const bool is_64_bit = frame.cs == CODE64;
+  const auto* stack = reinterpret_cast<const uint32_t*>(frame.rsp);
+  frame.rip = stack[0] | (is_64_bit ? uint64_t{stack[1]} << 32 : 0);
+  frame.rsp += is_64_bit ? 8 : 4;
+  frame.rflags |= kCarryFlag;
+  frame.rax = frame.vector;
+  return true;
+}
+
 void HandleException(InterruptFrame& frame) {
+  if (LeaveUserMode(frame) || ReturnFromCode(frame)) return;
   for (const Fixup* fixup = fixups_begin; fixup != fixups_end; ++fixup) {
     if (fixup->instruction != frame.rip) continue;
     frame.rip = fixup->target;
@@ -93,13 +125,18 @@ void SetIrqHandler(uint8_t vector, IrqHandler handler, Eoi eoi) {
   g_actions[vector] = {handler, eoi};
 }
 
+void SetReturningCode(const void* code, uint64_t size) {
+  g_returning_code = AddressOf(code);
+  g_returning_size = size;
+}
+
 void BuildInterruptTable() {
   // Firmware leaves the PICs' interrupts at the vectors of exceptions.
   for (const uint16_t port : kPicMasks) Out8(port, 0xff);
   for (unsigned vector = 0; vector < kVectors; ++vector) {
     const auto address = reinterpret_cast<uint64_t>(interrupt_stubs) + vector * INTERRUPT_STUB_SIZE;
     g_table[vector] = {.offset_low = static_cast<uint16_t>(address),
-                       .selector = kCodeSelector,
+                       .selector = uint16_t{CODE64},
                        .attributes = kInterruptGate,
                        .offset_middle = static_cast<uint16_t>(address >> 16),
                        .offset_high = static_cast<uint32_t>(address >> 32),

@@ -10,9 +10,6 @@
 #define CR4_PAE 0x20
 #define MSR_EFER 0xc0000080
 #define EFER_LME 0x100
-#define CODE64 0x08
-#define DATA 0x10
-#define CODE32 0x18
 
 #ifdef GUEST_MULTIBOOT
     .section .multiboot, "a"
@@ -190,6 +187,11 @@ gdt:
     .quad 0x00af9b000000ffff  // CODE64
     .quad 0x00cf93000000ffff  // DATA
     .quad 0x00cf9b000000ffff  // CODE32
+    .quad 0x00cff3000000ffff  // USER_DATA
+    .quad 0x00affb000000ffff  // USER_CODE64
+    .globl tss_descriptors
+tss_descriptors:
+    .fill 2 * MAX_CPUS, 8, 0
 gdt_end:
 gdt_pointer:
     .word gdt_end - gdt - 1
@@ -199,16 +201,17 @@ ap_next_index:
     .long 1
 
     .balign 4096
+    .globl pdpt
 pml4:
-    .quad pdpt + 3
+    .quad pdpt + 7  // present, writable, for ring 3 too
     .fill 511, 8, 0
 pdpt:
-    .quad pd + 3, pd + 4096 + 3, pd + 8192 + 3, pd + 12288 + 3
+    .quad pd + 7, pd + 4096 + 7, pd + 8192 + 7, pd + 12288 + 7
     .fill 508, 8, 0
 pd:
     .set page, 0
     .rept 2048
-    .quad page + 0x83  // present, writable, 2 MiB
+    .quad page + 0x87  // present, writable, for ring 3 too, 2 MiB
     .set page, page + 0x200000
     .endr
 
