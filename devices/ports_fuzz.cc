@@ -48,7 +48,7 @@ class Machine {
     const size_t step = input.Below(16);
     switch (step) {
       case 0:
-        time_ += std::chrono::nanoseconds(input.Take<uint32_t>()) * (1 << input.Below(16));
+        time_ += std::chrono::nanoseconds(uint64_t{input.Take<uint32_t>()} << input.Below(16));
         break;
       case 1:
         Type(input.TakeBytes(input.Below(40)));
@@ -56,9 +56,11 @@ class Machine {
       case 2:
       case 3:
       case 4:
-      case 5:
-        Read(TakeAddress(input), input.Below(9));
+      case 5: {
+        const uint64_t address = TakeAddress(input);
+        Read(address, input.Below(9));
         break;
+      }
       default: {
         const uint64_t address = TakeAddress(input);
         bus_.Write(address, input.TakeBytes(size_t{1} << input.Below(4)));

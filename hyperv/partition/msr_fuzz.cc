@@ -166,8 +166,10 @@ class Guest {
 
   uint64_t TakeValue() {
     switch (input_.Below(4)) {
-      case 0:  // A page register
-        return (uint64_t{input_.Take<uint8_t>()} % kPages << kPageShift) | input_.Take<uint8_t>();
+      case 0: {  // A page register
+        const uint64_t page = input_.Below(kPages);
+        return page << kPageShift | input_.Take<uint8_t>();
+      }
       case 1:
         return input_.Take<uint16_t>();
       case 2:
@@ -212,8 +214,8 @@ class Guest {
   }
 
   void WriteMemory() {
-    const uint64_t address =
-        uint64_t{input_.Take<uint8_t>()} % kPages * kPageSize + input_.Take<uint16_t>() % kPageSize;
+    const uint64_t page = input_.Below(kPages);
+    const uint64_t address = page * kPageSize + input_.Take<uint16_t>() % kPageSize;
     const auto size = input_.Below(9);
     static_cast<void>(fakes_.memory.Write(Gpa(address), input_.TakeBytes(size)));
   }
