@@ -26,13 +26,15 @@ class FuzzMemory final : public GuestMemory {
   int pinned() const { return pinned_; }
 
   MemFault Read(Gpa from, std::span<std::byte> to) const override {
+    if (to.empty()) return MemFault::kNone;
     const MemFault fault = Check(from, to.size(), Access::kRead);
-    if (fault == MemFault::kNone) Copy(to.data(), bytes_.data() + from.value(), to.size());
+    if (fault == MemFault::kNone) std::memcpy(to.data(), &bytes_[from.value()], to.size());
     return fault;
   }
   MemFault Write(Gpa to, std::span<const std::byte> from) override {
+    if (from.empty()) return MemFault::kNone;
     const MemFault fault = Check(to, from.size(), Access::kReadWrite);
-    if (fault == MemFault::kNone) Copy(bytes_.data() + to.value(), from.data(), from.size());
+    if (fault == MemFault::kNone) std::memcpy(&bytes_[to.value()], from.data(), from.size());
     return fault;
   }
   [[nodiscard]] std::optional<PinnedPage> Pin(Gpn page, Access access) override {
@@ -40,12 +42,11 @@ class FuzzMemory final : public GuestMemory {
     if (Check(start, kPageSize, access) != MemFault::kNone) return std::nullopt;
     ++pinned_;
     const auto unpin = [](void* self, Gpn) { --static_cast<FuzzMemory*>(self)->pinned_; };
-    return PinnedPage(page, access, bytes_.data() + start.value(), unpin, this);
+    return PinnedPage(page, access, &bytes_[start.value()], unpin, this);
   }
 
  private:
   static MemFault Check(Gpa start, size_t size, Access access) {
-    if (size == 0) return MemFault::kNone;
     if (start.value() >= sizeof(Bytes) || size > sizeof(Bytes) - start.value()) {
       return MemFault::kUnmapped;
     }
@@ -53,9 +54,6 @@ class FuzzMemory final : public GuestMemory {
     const bool writable = start.value() >= (kReadOnlyPage + 1) * kPageSize ||
                           start.value() + size <= kReadOnlyPage * kPageSize;
     return writable ? MemFault::kNone : MemFault::kReadOnly;
-  }
-  static void Copy(std::byte* to, const std::byte* from, size_t size) {
-    if (size != 0) std::memcpy(to, from, size);
   }
 
   alignas(kPageSize) Bytes bytes_{};
