@@ -150,18 +150,41 @@ inline uint64_t SharedLineDifference(const std::byte* a, const std::byte* b,
   return internal::SharedLineDifference(a, b, kAllWords) == 0;
 }
 
+namespace internal {
+
+// Whether all of `size` bytes from the address on are whole 8-byte words, as most copies are.
+inline bool IsWholeWords(const void* address, size_t size) {
+  return ((AddressBits(address) | size) % sizeof(uint64_t)) == 0;
+}
+
+[[gnu::noinline]] inline void CopyFromSharedOdd(std::byte* to, const std::byte* shared,
+                                                size_t size) {
+  ForEachWord(AddressBits(shared), size,
+              [&]<typename T>(size_t offset) { LoadWord<T>(to + offset, shared + offset); });
+}
+
+[[gnu::noinline]] inline void CopyToSharedOdd(std::byte* shared, const std::byte* from,
+                                              size_t size) {
+  ForEachWord(AddressBits(shared), size,
+              [&]<typename T>(size_t offset) { StoreWord<T>(shared + offset, from + offset); });
+}
+
+}  // namespace internal
+
 // Copies out of shared bytes; each naturally aligned word inside the range is read whole.
 inline void CopyFromShared(std::byte* to, const std::byte* shared, size_t size) {
-  internal::ForEachWord(internal::AddressBits(shared), size, [&]<typename T>(size_t offset) {
-    internal::LoadWord<T>(to + offset, shared + offset);
-  });
+  if (!internal::IsWholeWords(shared, size)) return internal::CopyFromSharedOdd(to, shared, size);
+  for (size_t done = 0; done < size; done += sizeof(uint64_t)) {
+    internal::LoadWord<uint64_t>(to + done, shared + done);
+  }
 }
 
 // Copies into shared bytes; each naturally aligned word inside the range is written whole.
 inline void CopyToShared(std::byte* shared, const std::byte* from, size_t size) {
-  internal::ForEachWord(internal::AddressBits(shared), size, [&]<typename T>(size_t offset) {
-    internal::StoreWord<T>(shared + offset, from + offset);
-  });
+  if (!internal::IsWholeWords(shared, size)) return internal::CopyToSharedOdd(shared, from, size);
+  for (size_t done = 0; done < size; done += sizeof(uint64_t)) {
+    internal::StoreWord<uint64_t>(shared + done, from + done);
+  }
 }
 
 }  // namespace hvkit::hyperv

@@ -113,6 +113,8 @@ class OverlayPage {
   void CopyIn(size_t offset, std::span<const std::byte> from) { contents().CopyIn(offset, from); }
   // Makes the contents zeros.
   void Zero();
+  // What holds the contents now, for several accesses in a row.
+  PinnedPage& Now() { return contents(); }
 
  private:
   friend class OverlayMap;

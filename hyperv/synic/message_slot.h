@@ -10,7 +10,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <span>
 
 #include "hyperv/host/ids.h"
@@ -44,30 +43,12 @@ inline constexpr uint64_t kSlotPending = tlfs::MessageFlags::MessagePending::kMa
 // plays with the word from another VP needs more, and it gets no more.
 inline constexpr int kSlotAttempts = 4;
 
-inline constexpr size_t kFewWords = 4;
-
-// Most messages, those of timers among them, are a few whole words: these without the general copy.
-template <typename Page>
-[[gnu::always_inline]] inline void CopyPayload(Page& page, size_t to,
-                                               std::span<const std::byte> payload) {
-  constexpr size_t kWord = sizeof(uint64_t);
-  if (payload.size() > kFewWords * kWord || payload.size() % kWord != 0) {
-    page.CopyIn(to, payload);
-    return;
-  }
-  for (size_t done = 0; done < payload.size(); done += kWord) {
-    uint64_t word;
-    std::memcpy(&word, payload.data() + done, kWord);
-    page.template Store<uint64_t>(to + done, word, std::memory_order_relaxed);
-  }
-}
-
 // The guest reads the type first and then the rest, hence the order.
 template <typename Page>
 [[gnu::always_inline]] inline void FillSlot(Page& page, size_t slot, const SlotHeader& header,
                                             std::span<const std::byte> payload, MorePending more) {
   const uint64_t pending = more == MorePending::kYes ? kSlotPending : 0;
-  CopyPayload(page, slot + sizeof(tlfs::MessageHeader), payload);
+  page.CopyIn(slot + sizeof(tlfs::MessageHeader), payload);
   page.template Store<uint64_t>(slot + offsetof(tlfs::MessageHeader, origin), header.origin,
                                 std::memory_order_relaxed);
   page.template Store<uint64_t>(slot, header.word | pending, std::memory_order_release);

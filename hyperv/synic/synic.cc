@@ -153,7 +153,7 @@ SignalResult Synic::SignalEvent(SintIndex sint, uint32_t flag) {
 bool Synic::Put(SintIndex sint, const SlotHeader& header, std::span<const std::byte> payload,
                 SintSet others) {
   const MorePending more = (others & Bit(sint)) != 0 ? MorePending::kYes : MorePending::kNo;
-  return PutMessage(simp_page_, sint, header, payload, more);
+  return PutMessage(simp_page_.Now(), sint, header, payload, more);
 }
 
 Delivery Synic::Deliver(SintIndex sint, const tlfs::MessageHeader& header,
