@@ -365,9 +365,9 @@ class Guest {
     }
   }
 
+  FuzzMemory memory_;
   FuzzInput& input_;
   const uint32_t vp_count_;
-  FuzzMemory memory_;
   FuzzHost host_;
   Ports ports_;
   CallTable table_;
