@@ -293,6 +293,18 @@ TEST_F(TwoVpsKvmTest, EachHasItsIndex) {
   EXPECT_EQ(Read(MsrIndex::kVpIndex, 0), 0u);
 }
 
+// INIT is the in-kernel APIC's alone: nothing tells the back end.
+TEST_F(TwoVpsKvmTest, InitLeavesASynicAsItWas) {
+  constexpr uint64_t kInitVp1 = uint64_t{1} << 32 | 0x4500;
+  constexpr auto kSint = static_cast<MsrIndex>(static_cast<uint32_t>(MsrIndex::kSint0) + 4);
+  Write(static_cast<uint32_t>(kSint), UserKvmMachine::kVector, 1);
+  Write(MsrIndex::kIcr, kInitVp1);
+  ASSERT_OK_AND_ASSIGN(const kvm_mp_state state, machine().vcpu(1).GetMpState());
+  EXPECT_EQ(state.mp_state, uint32_t{KVM_MP_STATE_INIT_RECEIVED});
+  ASSERT_OK(machine().vcpu(1).SetMpState({.mp_state = KVM_MP_STATE_RUNNABLE}));
+  EXPECT_EQ(Read(kSint, 1), UserKvmMachine::kVector);
+}
+
 TEST_F(TwoVpsKvmTest, PageIsInvalidWhileTheirTscsDiffer) {
   constexpr uint64_t kAdjust = uint64_t{1} << 40;
   Write(MsrIndex::kReferenceTsc, kTscPage.value() | kEnable);

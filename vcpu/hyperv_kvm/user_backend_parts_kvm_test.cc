@@ -15,7 +15,9 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "hyperv/reference_time/tsc_scale.h"
+#include "hyperv/tlfs/msr.h"
 #include "kvm_ioctls/kvm_compat.h"
+#include "kvm_ioctls/vcpu_hyperv.h"
 #include "testing/status_matchers.h"
 #include "vcpu/hyperv_kvm/guest_tsc.h"
 #include "vcpu/hyperv_kvm/kernel_ability.h"
@@ -208,6 +210,21 @@ TEST_F(UserKvmTest, InterruptWakesAHaltedGuest) {
   ASSERT_OK(machine().StartAndKick());
   ASSERT_OK(machine().Join());
   EXPECT_EQ(machine().handlers().faults, 0);
+}
+
+TEST_F(UserKvmTest, InitLeavesKvmsOwnSynicAsItWas) {
+  constexpr uint32_t kSint = static_cast<uint32_t>(hyperv::tlfs::MsrIndex::kSint0) + 4;
+  constexpr uint32_t kInit = 0x500;
+  ASSERT_OK(machine().AddCpu(0));
+  ASSERT_OK(machine().AddCpu(1));
+  ASSERT_OK(kvm::EnableHypervSynic2(machine().vcpu(1)));
+  ASSERT_OK(machine().vcpu(1).SetMsr(kSint, kVector.value()));
+  kvm_msi init = FixedInterruptMessage(1, Vector(0));
+  init.data |= kInit;
+  ASSERT_OK(machine().vm().SignalMsi(init));
+  ASSERT_OK_AND_ASSIGN(const kvm_mp_state state, machine().vcpu(1).GetMpState());
+  EXPECT_EQ(state.mp_state, uint32_t{KVM_MP_STATE_INIT_RECEIVED});
+  EXPECT_EQ(machine().vcpu(1).GetMsr(kSint).value_or(0), kVector.value());
 }
 
 // A guest that interrupts itself over and over, with or without an assist word. KVM takes the flag
