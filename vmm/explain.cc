@@ -16,6 +16,7 @@
 #include "hyperv/msr/msr_row.h"
 #include "hyperv/msr/msr_table.h"
 #include "hyperv/tlfs/cpuid.h"
+#include "hyperv/tlfs/msr.h"
 #include "nlohmann/json.hpp"
 #include "vmm/cpuid_text.h"
 #include "vmm/libvirt_xml.h"
@@ -61,13 +62,15 @@ std::string Syntax(const EnlightenmentInfo& info) {
   return absl::StrCat(info.name, "=on|off", info.alias.empty() ? "" : ", or ", info.alias);
 }
 
+uint32_t ToIndex(hyperv::tlfs::MsrIndex index) { return static_cast<uint32_t>(index); }
+
 // The instances of `row` that `range` has, first and last.
 std::optional<std::pair<uint32_t, uint32_t>> Within(const MsrRow& row,
                                                     const hyperv::MsrRange& range) {
   std::optional<std::pair<uint32_t, uint32_t>> found;
   for (unsigned i = 0; i < row.instances; ++i) {
     const uint32_t index = row.IndexOf(i);
-    if (index < uint32_t(range.first) || index > uint32_t(range.last)) continue;
+    if (index < ToIndex(range.first) || index > ToIndex(range.last)) continue;
     found = {found ? found->first : index, index};
   }
   return found;
@@ -91,7 +94,7 @@ Json Msrs(const EnlightenmentInfo& info) {
 Json CpuidBits(const EnlightenmentInfo& info) {
   Json list = Json::array();
   for (const hyperv::tlfs::CpuidBit* bit : info.cpuid_bits) {
-    list.push_back({{"leaf", Hex(uint32_t(bit->leaf))},
+    list.push_back({{"leaf", Hex(static_cast<uint32_t>(bit->leaf))},
                     {"register", RegisterName(bit->reg)},
                     {"bit", bit->bit},
                     {"name", bit->name}});
@@ -102,7 +105,8 @@ Json CpuidBits(const EnlightenmentInfo& info) {
 Json Hypercalls(Enlightenment e) {
   Json list = Json::array();
   for (const hyperv::NamedCall& call : hyperv::ExplanationOf(e).calls) {
-    list.push_back({{"code", Hex(uint32_t(call.code))}, {"name", std::string(call.name)}});
+    list.push_back(
+        {{"code", Hex(static_cast<uint32_t>(call.code))}, {"name", std::string(call.name)}});
   }
   return list;
 }
