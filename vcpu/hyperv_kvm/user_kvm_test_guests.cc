@@ -77,6 +77,18 @@ HVKIT_GUEST(CallGuest64, ".code64", R"(
 1:  jmp 1b
 )");
 
+HVKIT_GUEST(LogReturnAddressHandler, ".code64", R"(
+    pop %rax
+    out %eax, $0x10
+    out %al, $0xf4
+1:  jmp 1b
+)");
+
+HVKIT_GUEST(EndOfRunGuest, ".code64", R"(
+    out %al, $0xf4
+1:  jmp 1b
+)");
+
 HVKIT_GUEST(HaltingGuest, ".code16", R"(
     sti
 1:  hlt

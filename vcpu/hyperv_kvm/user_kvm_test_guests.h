@@ -25,6 +25,10 @@ GuestCode ReadTscGuest();   // logs EAX and EDX of its TSC, between two reads of
 GuestCode CallGuest();      // calls EBX with ECX = 1 and EDX = 2; logs EAX, ECX and EDX
 // 64-bit long mode.
 GuestCode CallGuest64();  // calls RSI with RCX = 1 and RDX = 2; logs EAX, ECX and EDX
+// An exception's handler: logs where it happened, ends the run.
+GuestCode LogReturnAddressHandler();
+// Any mode.
+GuestCode EndOfRunGuest();  // ends the run
 // 16-bit real mode.
 GuestCode HaltingGuest();      // lets interrupts in and halts, for ever
 GuestCode InterruptHandler();  // ends the run

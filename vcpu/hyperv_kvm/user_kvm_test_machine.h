@@ -99,6 +99,11 @@ class UserKvmMachine {
   void Stop() { thread_->Stop(); }
   void Kick() { thread_->Kick(); }
 
+  // One byte wide; before the guest runs.
+  [[nodiscard]] absl::Status AddPort(uint16_t port, devices::IoDevice& device) {
+    return ports_.Add(port, 1, device);
+  }
+
   kvm::Kvm& kvm() { return kvm_; }
   kvm::Vm& vm() { return vm_; }
   GuestMemory& memory() { return *memory_; }
