@@ -23,7 +23,7 @@ enum class [[nodiscard]] Progress : uint8_t {
 // What is to be gone. A host may always flush more.
 struct TlbFlush {
   VpIndex caller;
-  VpSet vps;  // May hold the caller, and VPs that are halted or not yet started
+  const VpSet& vps;  // May hold the caller, and VPs that are halted or not yet started
   // The page tables whose translations go (a CR3); nothing: those of all address spaces.
   std::optional<uint64_t> address_space;
   bool keeps_global = false;  // Global translations may stay

@@ -37,8 +37,7 @@ class VpSet {
     const uint64_t* word = words_;
     for (uint64_t left = banks_; left != 0; left &= left - 1) {
       const auto bank = static_cast<uint32_t>(std::countr_zero(left));
-      uint64_t mask = word == nullptr ? ~uint64_t{0} : *word++;
-      if (bank == last_bank_) mask &= last_mask_;
+      const uint64_t mask = MaskOf(bank, word);
       if (mask != 0) visit(bank, mask);
     }
   }
@@ -54,14 +53,16 @@ class VpSet {
 
   constexpr uint32_t Count() const {
     uint32_t count = 0;
-    ForEachBank(
-        [&count](uint32_t, uint64_t mask) { count += static_cast<uint32_t>(std::popcount(mask)); });
+    ForEachBank([&count](uint32_t, uint64_t mask) { count += CountBits(mask); });
     return count;
   }
+  // Looks no further than the first VP.
   constexpr bool IsEmpty() const {
-    bool empty = true;
-    ForEachBank([&empty](uint32_t, uint64_t) { empty = false; });
-    return empty;
+    const uint64_t* word = words_;
+    for (uint64_t left = banks_; left != 0; left &= left - 1) {
+      if (MaskOf(static_cast<uint32_t>(std::countr_zero(left)), word) != 0) return false;
+    }
+    return true;
   }
   constexpr bool Contains(VpIndex vp) const {
     bool found = false;
@@ -72,6 +73,19 @@ class VpSet {
   }
 
  private:
+  // std::popcount calls a library where the processor's instruction may be missing.
+  static constexpr uint32_t CountBits(uint64_t word) {
+    word -= word >> 1 & 0x5555'5555'5555'5555;
+    word = (word & 0x3333'3333'3333'3333) + (word >> 2 & 0x3333'3333'3333'3333);
+    word = (word + (word >> 4)) & 0x0F0F'0F0F'0F0F'0F0F;
+    return static_cast<uint32_t>((word * 0x0101'0101'0101'0101) >> 56);
+  }
+  // `word` goes on to the next bank's.
+  constexpr uint64_t MaskOf(uint32_t bank, const uint64_t*& word) const {
+    const uint64_t mask = word == nullptr ? ~uint64_t{0} : *word++;
+    return bank == last_bank_ ? mask & last_mask_ : mask;
+  }
+
   constexpr VpSet(uint64_t banks, const uint64_t* words, uint32_t vp_count) : words_(words) {
     vp_count = std::min(vp_count, kMaxVps);
     const uint32_t used = (vp_count + kBankBits - 1) / kBankBits;

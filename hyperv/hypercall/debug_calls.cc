@@ -31,11 +31,11 @@ CallResult DebugCalls::OnRetrieve(const Arguments<RetrieveDebugData>& call) {
   const size_t room = std::min<size_t>(call.input.count, call.output_tail.size());
   uint32_t received = 0;
   const HvStatus status = channel_.Retrieve(call.output_tail.first(room), received);
-  if (status != HvStatus::kSuccess) return {.status = status};
+  if (status != HvStatus::kSuccess) return CallResult(status);
   received = std::min(received, static_cast<uint32_t>(room));
   call.output.retrieved_count = received;
   call.output.remaining_count = call.input.count - received;
-  return {.written = received};
+  return CallResult::Written(received);
 }
 
 HvStatus DebugCalls::OnReset(const Arguments<ResetDebugSession>& call) {

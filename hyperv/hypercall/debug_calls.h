@@ -34,7 +34,7 @@ struct RetrieveDebugData : ResetDebugSession {
   static constexpr auto kCode = tlfs::CallCode::kRetrieveDebugData;
   using Input = tlfs::RetrieveDebugDataInput;
   using Output = tlfs::RetrieveDebugDataOutput;
-  static constexpr size_t kOutputTail = kToPageEnd;
+  static constexpr uint32_t kOutputTail = kToPageEnd;
 };
 
 // Immutable.

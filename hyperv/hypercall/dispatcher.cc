@@ -44,13 +44,18 @@ HypercallOutcome Completed(HvStatus status, uint32_t reps = 0) {
 // the end of its page.
 struct Request {
   Request(VpIndex by, const RawCallEntry& what, Control how)
-      : caller(by), entry(what), control(how) {
-    const size_t count = how.rep_count();
-    header = shape().input + sizeof(uint64_t) * how.variable_words();
+      : caller(by),
+        entry(what),
+        control(how),
+        header(what.shape.input),
+        input(what.shape.input),
+        output(what.shape.fixed_output) {
+    if (!how.HasRepsOrVariableHeader()) return;
+    const uint32_t count = how.rep_count();
+    header += uint32_t{sizeof(uint64_t)} * how.variable_words();
     input = header + count * shape().element;
-    output = shape().output + count * shape().result;
-    if (shape().output_tail != kToPageEnd) output += shape().output_tail;
-    if (shape().is_rep) reps = std::min(how.rep_count() - how.rep_start(), shape().reps_per_entry);
+    output += count * shape().result;
+    if (shape().is_rep) reps = std::min(count - how.rep_start(), shape().reps_per_entry);
   }
 
   const CallShape& shape() const { return entry.shape; }
@@ -58,9 +63,9 @@ struct Request {
   VpIndex caller;
   const RawCallEntry& entry;
   Control control;
-  size_t header;
-  size_t input;
-  size_t output;
+  uint32_t header;
+  uint32_t input;
+  uint32_t output;
   uint32_t reps = 0;  // To be done now
 };
 
@@ -71,8 +76,8 @@ bool SuitsClass(const CallShape& shape, Control control) {
 }
 
 struct Tails {
-  size_t input = 0;
-  size_t output = 0;
+  uint32_t input = 0;
+  uint32_t output = 0;
 };
 
 CallResult Handle(const Request& request, const Tails& tails, const std::byte* input,
@@ -81,20 +86,20 @@ CallResult Handle(const Request& request, const Tails& tails, const std::byte* i
   const size_t start = request.control.rep_start();
   return request.entry.handle(request.entry.handler,
                               {.caller = request.caller,
-                               .input = input,
-                               .elements = input + request.header + start * shape.element,
-                               .output = output,
-                               .results = output + shape.output + start * shape.result,
                                .variable_words = request.control.variable_words(),
+                               .input = input,
+                               .output = output,
+                               .elements = input + request.header + start * shape.element,
+                               .results = output + shape.output + start * shape.result,
                                .reps = request.reps,
                                .input_tail = tails.input,
                                .output_tail = tails.output});
 }
 
 // How many of the reps to be done are done.
-uint32_t RepsDone(const Request& request, const CallResult& result) {
-  if (result.reps != CallResult::kAllReps) return std::min(result.reps, request.reps);
-  return result.status == HvStatus::kSuccess ? request.reps : 0;
+uint32_t RepsDone(const Request& request, CallResult result) {
+  if (result.reps() != CallResult::kAllReps) return std::min(result.reps(), request.reps);
+  return result.status() == HvStatus::kSuccess ? request.reps : 0;
 }
 
 // The bytes of the output block that the guest is to get.
@@ -103,26 +108,26 @@ struct Written {
   size_t size = 0;
 };
 
-Written WrittenBy(const Request& request, const CallResult& result, const Tails& tails) {
+Written WrittenBy(const Request& request, CallResult result, const Tails& tails) {
   const CallShape& shape = request.shape();
-  if (result.again) return {};
+  if (result.again()) return {};
   if (shape.is_rep) {
     return {.first = shape.output + size_t{request.control.rep_start()} * shape.result,
             .size = size_t{RepsDone(request, result)} * shape.result};
   }
-  if (result.status != HvStatus::kSuccess) return {};
-  return {.first = 0, .size = shape.output + std::min(result.written, tails.output)};
+  if (result.status() != HvStatus::kSuccess) return {};
+  return {.first = 0, .size = shape.output + std::min(result.written(), tails.output)};
 }
 
-HypercallOutcome Finish(const Request& request, const CallResult& result, HypercallWords& words) {
-  if (result.again) return {.kind = Kind::kRetry};
-  if (!request.shape().is_rep) return Completed(result.status);
+HypercallOutcome Finish(const Request& request, CallResult result, HypercallWords& words) {
+  if (result.again()) return {.kind = Kind::kRetry};
+  if (!request.shape().is_rep) return Completed(result.status());
   const uint32_t done = request.control.rep_start() + RepsDone(request, result);
-  if (result.status == HvStatus::kSuccess && done < request.control.rep_count()) {
+  if (result.status() == HvStatus::kSuccess && done < request.control.rep_count()) {
     words.control = request.control.StartingAt(done).raw();
     return {.kind = Kind::kRetry};
   }
-  return Completed(result.status, done);
+  return Completed(result.status(), done);
 }
 
 // A block in the guest's memory.
@@ -152,7 +157,7 @@ bool ReadInput(const Request& request, const GuestRange& from, const GuestMemory
   const bool has_tail = request.shape().has_input_tail;
   if (from.size == 0 && !has_tail) return true;
   if (!from.IsValid()) return false;
-  if (has_tail) tails.input = from.start.BytesToPageEnd() - from.size;
+  if (has_tail) tails.input = static_cast<uint32_t>(from.start.BytesToPageEnd() - from.size);
   const std::span<std::byte> to = std::span(block.bytes).first(from.size + tails.input);
   return memory.Read(from.start, to) == MemFault::kNone;
 }
@@ -164,7 +169,9 @@ std::optional<PinnedPage> PinOutput(const Request& request, const GuestRange& in
   if (!output.IsValid()) return std::nullopt;
   if (input.size != 0 && output.Overlaps(input)) return std::nullopt;
   tails.output = request.shape().output_tail;
-  if (tails.output == kToPageEnd) tails.output = output.start.BytesToPageEnd() - output.size;
+  if (tails.output == kToPageEnd) {
+    tails.output = static_cast<uint32_t>(output.start.BytesToPageEnd() - output.size);
+  }
   return memory.Pin(output.start.Page(), Access::kReadWrite);
 }
 
@@ -191,68 +198,72 @@ std::optional<PinnedPage> PinOutput(const Request& request, const GuestRange& in
   if (!ReadInput(request, InputOf(request, words), memory, input, tails)) {
     return Completed(HvStatus::kInvalidAlignment);
   }
-  if (request.shape().has_output()) return RunWithOutput(request, input, tails, memory, words);
+  if (request.shape().has_output) return RunWithOutput(request, input, tails, memory, words);
   return Finish(request, Handle(request, tails, input.bytes.data(), nullptr), words);
 }
 
-// How a fast call uses the registers, which are one block of 112 bytes: its output starts at the
-// next register of 16 bytes after its input.
-struct FastUse {
-  explicit FastUse(const Request& request)
-      : output_start((request.input + kXmmSize - 1) / kXmmSize * kXmmSize),
-        reads_xmm(request.input > tlfs::kFastInputSize),
-        has_output(request.output != 0),
-        writes_xmm(has_output && output_start + request.output > tlfs::kFastInputSize),
-        fits(request.input <= tlfs::kXmmInputSize &&
-             (!has_output || output_start + request.output <= tlfs::kXmmInputSize)) {}
-
-  size_t output_start;
-  bool reads_xmm;
-  bool has_output;
-  bool writes_xmm;
-  bool fits;
-};
-
-void ReadXmm(XmmRegisters& xmm, FastBlock& block) {
+// A fast call's registers are one block of 112 bytes.
+void ReadFast(const HypercallWords& words, XmmRegisters& xmm, bool has_xmm, FastBlock& block) {
+  std::memcpy(block.bytes.data(), words.parameters.data(), tlfs::kFastInputSize);
+  if (!has_xmm) return;
   XmmValues values;
   xmm.Read(values);
   std::memcpy(block.bytes.data() + tlfs::kFastInputSize, values.data(), sizeof(values));
 }
-void WriteXmm(const FastBlock& block, XmmRegisters& xmm) {
+
+void WriteFast(const FastBlock& block, bool has_xmm, HypercallWords& words, XmmRegisters& xmm) {
+  std::memcpy(words.parameters.data(), block.bytes.data(), tlfs::kFastInputSize);
+  if (!has_xmm) return;
   XmmValues values;
   std::memcpy(values.data(), block.bytes.data() + tlfs::kFastInputSize, sizeof(values));
   xmm.Write(values);
 }
 
-// The block's registers that are not output keep their values.
-[[gnu::noinline]] HypercallOutcome RunFastWithOutput(const Request& request, const FastUse& use,
-                                                     FastBlock& block, HypercallWords& words,
-                                                     XmmRegisters& xmm) {
+// The output starts at the next register of 16 bytes after the input; registers that are not output
+// keep their values.
+[[gnu::noinline]] HypercallOutcome DispatchFastWithOutput(const Request& request,
+                                                          XmmFeatures features,
+                                                          HypercallWords& words,
+                                                          XmmRegisters& xmm) {
+  const bool reads_xmm = request.input > tlfs::kFastInputSize;
+  const size_t output_start = (size_t{request.input} + kXmmSize - 1) / kXmmSize * kXmmSize;
+  const size_t end = output_start + request.output;
+  const bool is_offered = features.output && words.mode == CallerMode::k64Bit;
+  if (!is_offered || (reads_xmm && !features.input)) return {.kind = Kind::kInvalidOpcode};
+  if (request.shape().is_memory_only || end > tlfs::kXmmInputSize) {
+    return Completed(HvStatus::kInvalidHypercallInput);
+  }
+  FastBlock block;
   FastBlock output;
+  ReadFast(words, xmm, end > tlfs::kFastInputSize, block);
   const CallResult result = Handle(request, {}, block.bytes.data(), output.bytes.data());
   const Written written = WrittenBy(request, result, {});
-  std::memcpy(block.bytes.data() + use.output_start + written.first,
+  std::memcpy(block.bytes.data() + output_start + written.first,
               output.bytes.data() + written.first, written.size);
-  if (written.size != 0) {
-    std::memcpy(words.parameters.data(), block.bytes.data(), tlfs::kFastInputSize);
-    if (use.writes_xmm) WriteXmm(block, xmm);
-  }
+  if (written.size != 0) WriteFast(block, end > tlfs::kFastInputSize, words, xmm);
   return Finish(request, result, words);
+}
+
+// The calls that are made most: all of their input in two registers, and no output.
+HypercallOutcome RunInRegisters(VpIndex caller, const RawCallEntry& entry,
+                                const HypercallWords& words) {
+  alignas(16) std::array<std::byte, tlfs::kFastInputSize> block;
+  std::memcpy(block.data(), words.parameters.data(), block.size());
+  const CallResult result = entry.handle(entry.handler, {.caller = caller, .input = block.data()});
+  if (result.again()) return {.kind = Kind::kRetry};
+  return Completed(result.status());
 }
 
 HypercallOutcome DispatchFast(const Request& request, XmmFeatures features, HypercallWords& words,
                               XmmRegisters& xmm) {
-  const FastUse use(request);
-  const bool output_allowed = features.output && words.mode == CallerMode::k64Bit;
-  if (use.reads_xmm && !features.input) return {.kind = Kind::kInvalidOpcode};
-  if (use.has_output && !output_allowed) return {.kind = Kind::kInvalidOpcode};
-  const bool has_tail = request.shape().has_input_tail || request.shape().output_tail != 0;
-  if (has_tail || !use.fits) return Completed(HvStatus::kInvalidHypercallInput);
-
+  if (request.shape().has_output) return DispatchFastWithOutput(request, features, words, xmm);
+  const bool reads_xmm = request.input > tlfs::kFastInputSize;
+  if (reads_xmm && !features.input) return {.kind = Kind::kInvalidOpcode};
+  if (request.shape().is_memory_only || request.input > tlfs::kXmmInputSize) {
+    return Completed(HvStatus::kInvalidHypercallInput);
+  }
   FastBlock block;
-  std::memcpy(block.bytes.data(), words.parameters.data(), tlfs::kFastInputSize);
-  if (use.reads_xmm || use.writes_xmm) ReadXmm(xmm, block);
-  if (use.has_output) return RunFastWithOutput(request, use, block, words, xmm);
+  ReadFast(words, xmm, reads_xmm, block);
   return Finish(request, Handle(request, {}, block.bytes.data(), nullptr), words);
 }
 
@@ -272,6 +283,9 @@ HypercallOutcome Dispatcher::Dispatch(VpIndex caller, HypercallWords& words,
   if (entry != nullptr && !entry->is_allowed) return Completed(HvStatus::kAccessDenied);
   if (control.HasReservedBits()) return Completed(HvStatus::kInvalidHypercallInput);
   if (entry == nullptr) return Completed(HvStatus::kInvalidHypercallCode);
+  if (control.IsFastOnly() && entry->shape.fits_two_registers) {
+    return RunInRegisters(caller, *entry, words);
+  }
   if (!SuitsClass(entry->shape, control)) return Completed(HvStatus::kInvalidHypercallInput);
   const Request request(caller, *entry, control);
   if (control.is_fast()) return DispatchFast(request, xmm_, words, xmm);

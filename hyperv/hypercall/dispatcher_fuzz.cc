@@ -77,11 +77,11 @@ struct PrivateHandler {
     for (const uint64_t word : call.variable_header) sum += word;
     for (size_t i = 0; i < call.elements.size(); ++i) {
       if (call.elements[i] == 0xFFFF) {
-        return {.status = HvStatus::kInvalidParameter, .reps = static_cast<uint32_t>(i)};
+        return CallResult::AfterReps(static_cast<uint32_t>(i), HvStatus::kInvalidParameter);
       }
       call.results[i] = sum += call.elements[i];
     }
-    return {};
+    return CallResult(HvStatus::kSuccess);
   }
 };
 

@@ -30,7 +30,7 @@ CallResult ExtendedCalls::OnBootZeroed(const Arguments<ExtGetBootZeroedMemory>& 
   const std::span<const std::byte> found = std::as_bytes(std::span(ranges).first(count));
   std::ranges::copy(found, call.output_tail.begin());
   call.output.count = count;
-  return {.written = found.size()};
+  return CallResult::Written(static_cast<uint32_t>(found.size()));
 }
 
 }  // namespace hvkit::hyperv

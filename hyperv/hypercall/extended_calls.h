@@ -28,7 +28,8 @@ struct ExtQueryCapabilities : CallDefaults {
 struct ExtGetBootZeroedMemory : ExtQueryCapabilities {
   static constexpr auto kCode = tlfs::CallCode::kExtGetBootZeroedMemory;
   using Output = tlfs::BootZeroedMemoryOutput;
-  static constexpr size_t kOutputTail = tlfs::kMaxBootZeroedRanges * sizeof(tlfs::BootZeroedRange);
+  static constexpr uint32_t kOutputTail =
+      tlfs::kMaxBootZeroedRanges * sizeof(tlfs::BootZeroedRange);
 };
 
 // Immutable.

@@ -36,14 +36,14 @@ bool FlushCalls::AddTo(CallTable& table) {
 }
 
 CallResult FlushCalls::OnSpace(const Arguments<FlushSpace>& call) {
-  if (!AreValid(call.input.flags)) return {.status = HvStatus::kInvalidParameter};
+  if (!AreValid(call.input.flags)) return CallResult(HvStatus::kInvalidParameter);
   return FlushMask(
       {.caller = call.caller, .address_space = call.input.address_space, .flags = call.input.flags},
       call.input.processor_mask);
 }
 
 CallResult FlushCalls::OnList(const Arguments<FlushList>& call) {
-  if (!AreValidForList(call.input.flags)) return {.status = HvStatus::kInvalidParameter};
+  if (!AreValidForList(call.input.flags)) return CallResult(HvStatus::kInvalidParameter);
   return FlushMask({.caller = call.caller,
                     .address_space = call.input.address_space,
                     .flags = call.input.flags,
@@ -52,14 +52,14 @@ CallResult FlushCalls::OnList(const Arguments<FlushList>& call) {
 }
 
 CallResult FlushCalls::OnSpaceEx(const Arguments<FlushSpaceEx>& call) {
-  if (!AreValid(call.input.flags)) return {.status = HvStatus::kInvalidParameter};
+  if (!AreValid(call.input.flags)) return CallResult(HvStatus::kInvalidParameter);
   return FlushSet(
       {.caller = call.caller, .address_space = call.input.address_space, .flags = call.input.flags},
       call.input.processor_set, call.variable_header);
 }
 
 CallResult FlushCalls::OnListEx(const Arguments<FlushListEx>& call) {
-  if (!AreValidForList(call.input.flags)) return {.status = HvStatus::kInvalidParameter};
+  if (!AreValidForList(call.input.flags)) return CallResult(HvStatus::kInvalidParameter);
   return FlushSet({.caller = call.caller,
                    .address_space = call.input.address_space,
                    .flags = call.input.flags,
@@ -81,27 +81,33 @@ bool FlushCalls::AreValidForList(FlushFlags flags) const {
 
 CallResult FlushCalls::FlushMask(const Request& request, const uint64_t& mask) const {
   const bool is_all = mask == 0 && policy_.empty_mask == FlushPolicy::EmptyMask::kAll;
-  return Flush(request, is_all ? VpSet::All(vp_count_) : ReadVpMask(mask, vp_count_));
+  if (is_all || IsForAll(request)) return Flush(request, VpSet::All(vp_count_));
+  return Flush(request, ReadVpMask(mask, vp_count_));
 }
 
 CallResult FlushCalls::FlushSet(const Request& request, const tlfs::VpSet& set,
                                 std::span<const uint64_t> banks) const {
   VpSet vps;
   const HvStatus status = ReadVpSet(set, banks, vp_count_, vps);
-  if (status != HvStatus::kSuccess) return {.status = status};
+  if (status != HvStatus::kSuccess) return CallResult(status);
+  if (IsForAll(request)) return Flush(request, VpSet::All(vp_count_));
   return Flush(request, vps);
 }
 
-CallResult FlushCalls::Flush(const Request& request, const VpSet& named) const {
+bool FlushCalls::IsForAll(const Request& request) {
+  return Has<FlushFlags::AllProcessors>(request.flags);
+}
+
+CallResult FlushCalls::Flush(const Request& request, const VpSet& vps) const {
+  if (vps.IsEmpty()) return CallResult(HvStatus::kSuccess);
   const FlushFlags flags = request.flags;
-  const VpSet vps = Has<FlushFlags::AllProcessors>(flags) ? VpSet::All(vp_count_) : named;
-  if (vps.IsEmpty()) return {};
   TlbFlush flush{.caller = request.caller, .vps = vps, .address_space = request.address_space};
   if (Has<FlushFlags::AllVirtualAddressSpaces>(flags)) flush.address_space.reset();
   flush.keeps_global = Has<FlushFlags::NonGlobalMappingsOnly>(flags);
   flush.ranges = request.ranges;
   flush.extended = Has<FlushFlags::UseExtendedRangeFormat>(flags);
-  return {.again = tlb_.Flush(flush) == Progress::kAgain};
+  return tlb_.Flush(flush) == Progress::kAgain ? CallResult::Again()
+                                               : CallResult(HvStatus::kSuccess);
 }
 
 }  // namespace hvkit::hyperv

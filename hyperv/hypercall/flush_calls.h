@@ -70,7 +70,8 @@ class FlushCalls {
   CallResult FlushMask(const Request& request, const uint64_t& mask) const;
   CallResult FlushSet(const Request& request, const tlfs::VpSet& set,
                       std::span<const uint64_t> banks) const;
-  CallResult Flush(const Request& request, const VpSet& named) const;
+  CallResult Flush(const Request& request, const VpSet& vps) const;
+  static bool IsForAll(const Request& request);
   bool AreValid(tlfs::FlushFlags flags) const;
   bool AreValidForList(tlfs::FlushFlags flags) const;
 

@@ -12,35 +12,39 @@
 
 #include "hyperv/host/ids.h"
 #include "hyperv/hypercall/definition.h"
+#include "hyperv/tlfs/hypercall.h"
+#include "hyperv/tlfs/status.h"
 
 namespace hvkit::hyperv {
 
 // Sizes in bytes.
 struct CallShape {
-  uint16_t input = 0;
-  uint16_t output = 0;
-  uint16_t element = 0;
-  uint16_t result = 0;
-  size_t output_tail = 0;  // Or kToPageEnd
+  uint32_t input = 0;
+  uint32_t output = 0;
+  uint32_t fixed_output = 0;  // With its tail, unless that reaches to the page's end
+  uint32_t element = 0;
+  uint32_t result = 0;
   uint32_t reps_per_entry = 0;
-  bool has_input_tail = false;
+  uint32_t output_tail = 0;  // Or kToPageEnd
   bool is_rep = false;
   bool takes_variable_header = false;
-
-  constexpr bool has_output() const { return output != 0 || result != 0 || output_tail != 0; }
+  bool has_input_tail = false;
+  bool has_output = false;
+  bool is_memory_only = false;
+  bool fits_two_registers = false;  // All of it
 };
 
 // A call whose blocks are in host memory. Both blocks are 16 bytes aligned.
 struct RawCall {
   VpIndex caller;
-  const std::byte* input;
-  const std::byte* elements;  // Those to be done now
-  std::byte* output;
-  std::byte* results;  // The same
   uint32_t variable_words = 0;
+  const std::byte* input = nullptr;
+  std::byte* output = nullptr;
+  const std::byte* elements = nullptr;  // Those to be done now
+  std::byte* results = nullptr;         // The same
   uint32_t reps = 0;
-  size_t input_tail = 0;
-  size_t output_tail = 0;
+  uint32_t input_tail = 0;
+  uint32_t output_tail = 0;
 };
 
 using RawHandler = CallResult (*)(void* handler, const RawCall& call);
@@ -53,7 +57,7 @@ struct RawCallEntry {
 };
 
 template <typename T>
-inline constexpr uint16_t kBlockSize = std::is_same_v<T, NoData> ? 0 : sizeof(T);
+inline constexpr uint32_t kBlockSize = std::is_same_v<T, NoData> ? 0 : sizeof(T);
 
 template <typename T>
 concept GuestBlock =
@@ -62,17 +66,30 @@ concept GuestBlock =
      alignof(T) <= alignof(uint64_t) && sizeof(T) <= kPageSize);
 
 template <typename D>
+inline constexpr bool kFitsTwoRegisters =
+    kBlockSize<typename D::Input> <= tlfs::kFastInputSize && !D::kTakesVariableHeader &&
+    !D::kHasInputTail && !kIsRep<D> && std::is_same_v<typename D::Output, NoData> &&
+    D::kOutputTail == 0;
+
+template <typename D>
   requires GuestBlock<typename D::Input> && GuestBlock<typename D::Output> &&
                GuestBlock<typename D::Element> && GuestBlock<typename D::Result>
-inline constexpr CallShape kShapeOf = {.input = kBlockSize<typename D::Input>,
-                                       .output = kBlockSize<typename D::Output>,
-                                       .element = kBlockSize<typename D::Element>,
-                                       .result = kBlockSize<typename D::Result>,
-                                       .output_tail = D::kOutputTail,
-                                       .reps_per_entry = D::kRepsPerEntry,
-                                       .has_input_tail = D::kHasInputTail,
-                                       .is_rep = kIsRep<D>,
-                                       .takes_variable_header = D::kTakesVariableHeader};
+inline constexpr CallShape kShapeOf = {
+    .input = kBlockSize<typename D::Input>,
+    .output = kBlockSize<typename D::Output>,
+    .fixed_output =
+        kBlockSize<typename D::Output> + (D::kOutputTail == kToPageEnd ? 0 : D::kOutputTail),
+    .element = kBlockSize<typename D::Element>,
+    .result = kBlockSize<typename D::Result>,
+    .reps_per_entry = D::kRepsPerEntry,
+    .output_tail = D::kOutputTail,
+    .is_rep = kIsRep<D>,
+    .takes_variable_header = D::kTakesVariableHeader,
+    .has_input_tail = D::kHasInputTail,
+    .has_output = !std::is_same_v<typename D::Output, NoData> ||
+                  !std::is_same_v<typename D::Result, NoData> || D::kOutputTail != 0,
+    .is_memory_only = D::kHasInputTail || D::kOutputTail != 0,
+    .fits_two_registers = kFitsTwoRegisters<D>};
 
 // The object that a copy of a guest's bytes has made.
 template <typename T>
@@ -84,26 +101,31 @@ T* ObjectAt(std::byte* bytes) {
   return std::launder(static_cast<T*>(static_cast<void*>(bytes)));
 }
 
+template <typename D>
+Arguments<D> ArgumentsOf(const RawCall& raw, typename D::Output& output) {
+  Arguments<D> call(raw.caller, *ObjectAt<typename D::Input>(raw.input), output);
+  const std::byte* const after_input = raw.input + kBlockSize<typename D::Input>;
+  if constexpr (kBlockSize<typename D::Element> != 0) {
+    call.elements = {ObjectAt<typename D::Element>(raw.elements), raw.reps};
+  }
+  if constexpr (kBlockSize<typename D::Result> != 0) {
+    call.results = {ObjectAt<typename D::Result>(raw.results), raw.reps};
+  }
+  if constexpr (D::kTakesVariableHeader) {
+    call.variable_header = {ObjectAt<uint64_t>(after_input), raw.variable_words};
+  }
+  if constexpr (D::kHasInputTail) call.input_tail = {after_input, raw.input_tail};
+  if constexpr (D::kOutputTail != 0) {
+    call.output_tail = {raw.output + kBlockSize<typename D::Output>, raw.output_tail};
+  }
+  return call;
+}
+
 template <typename D, auto kHandler, typename Handler>
 CallResult HandleRaw(void* handler, const RawCall& raw) {
   typename D::Output output{};
-  const std::byte* const tail = raw.input + kBlockSize<typename D::Input>;
-  const Arguments<D> call{
-      .caller = raw.caller,
-      .input = *ObjectAt<typename D::Input>(raw.input),
-      .variable_header = {ObjectAt<uint64_t>(tail), raw.variable_words},
-      .input_tail = {tail, raw.input_tail},
-      .elements = {ObjectAt<typename D::Element>(raw.elements), raw.reps},
-      .output = output,
-      .results = {ObjectAt<typename D::Result>(raw.results), raw.reps},
-      .output_tail = {raw.output + kBlockSize<typename D::Output>, raw.output_tail}};
-  Handler& object = *static_cast<Handler*>(handler);
-  CallResult result;
-  if constexpr (std::is_same_v<decltype(std::invoke(kHandler, object, call)), tlfs::HvStatus>) {
-    result.status = std::invoke(kHandler, object, call);
-  } else {
-    result = std::invoke(kHandler, object, call);
-  }
+  const CallResult result(
+      std::invoke(kHandler, *static_cast<Handler*>(handler), ArgumentsOf<D>(raw, output)));
   if constexpr (kBlockSize<typename D::Output> != 0) {
     std::memcpy(raw.output, &output, sizeof(output));
   }

@@ -50,7 +50,7 @@ struct HypercallHost {
 struct HypercallConfig {
   uint32_t vp_count = 1;  // At most VpSet::kMaxVps
   FlushPolicy flush = {};
-  std::optional<uint64_t> partition_id;  // Nothing: GetPartitionId does not exist
+  std::optional<uint64_t> partition_id = {};  // Nothing: GetPartitionId does not exist
 };
 
 // The handlers. Immutable; what they call says its own.

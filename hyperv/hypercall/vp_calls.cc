@@ -32,14 +32,14 @@ bool ApicIdCall::AddTo(CallTable& table) {
 
 CallResult ApicIdCall::OnGet(const Arguments<GetVpIndexFromApicId>& call) {
   if (const HvStatus status = CheckTarget(call.input); status != HvStatus::kSuccess) {
-    return {.status = status};
+    return CallResult(status);
   }
   for (uint32_t rep = 0; rep < call.elements.size(); ++rep) {
     const std::optional<VpIndex> vp = ids_.FindVp(call.elements[rep]);
-    if (!vp.has_value()) return {.status = HvStatus::kInvalidParameter, .reps = rep};
+    if (!vp.has_value()) return CallResult::AfterReps(rep, HvStatus::kInvalidParameter);
     call.results[rep] = vp->value();
   }
-  return {};
+  return CallResult(HvStatus::kSuccess);
 }
 
 }  // namespace hvkit::hyperv

@@ -30,27 +30,27 @@ HvStatus VpRegisterCalls::FindVp(VpIndex caller, const tlfs::VpRegistersInput& i
 CallResult VpRegisterCalls::OnGet(const Arguments<GetVpRegisters>& call) {
   VpIndex vp = call.caller;
   HvStatus status = FindVp(call.caller, call.input, vp);
-  if (status != HvStatus::kSuccess) return {.status = status};
+  if (status != HvStatus::kSuccess) return CallResult(status);
   for (uint32_t rep = 0; rep < call.elements.size(); ++rep) {
     tlfs::VpRegisterValue value;
     status = registers_.Get(call.caller, vp, call.elements[rep], value);
-    if (status != HvStatus::kSuccess) return {.status = status, .reps = rep};
+    if (status != HvStatus::kSuccess) return CallResult::AfterReps(rep, status);
     call.results[rep] = value;
   }
-  return {};
+  return CallResult(HvStatus::kSuccess);
 }
 
 CallResult VpRegisterCalls::OnSet(const Arguments<SetVpRegisters>& call) {
   VpIndex vp = call.caller;
   HvStatus status = FindVp(call.caller, call.input, vp);
-  if (status != HvStatus::kSuccess) return {.status = status};
+  if (status != HvStatus::kSuccess) return CallResult(status);
   for (uint32_t rep = 0; rep < call.elements.size(); ++rep) {
     const tlfs::VpRegisterEntry& entry = call.elements[rep];
-    if (!IsZero(entry.reserved)) return {.status = HvStatus::kInvalidParameter, .reps = rep};
+    if (!IsZero(entry.reserved)) return CallResult::AfterReps(rep, HvStatus::kInvalidParameter);
     status = registers_.Set(call.caller, vp, entry.name, entry.value);
-    if (status != HvStatus::kSuccess) return {.status = status, .reps = rep};
+    if (status != HvStatus::kSuccess) return CallResult::AfterReps(rep, status);
   }
-  return {};
+  return CallResult(HvStatus::kSuccess);
 }
 
 }  // namespace hvkit::hyperv

@@ -1,0 +1,291 @@
+// Costs of hypercalls from their registers to a handler that does next to nothing, next to a bare
+// rdtsc. Scenario names are those of the peers' measurements, so that runs can be paired: "decode"
+// hands the set of processors over, "count" and "iterate" look at all of it. Medians:
+// --benchmark_repetitions=7 --benchmark_enable_random_interleaving=true
+#include <benchmark/benchmark.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "hyperv/host/connections.h"
+#include "hyperv/host/guest_memory.h"
+#include "hyperv/host/hypercall_registers.h"
+#include "hyperv/host/ids.h"
+#include "hyperv/host/interrupt_sink.h"
+#include "hyperv/host/shared_bytes.h"
+#include "hyperv/host/tlb_flusher.h"
+#include "hyperv/host/vp_register_access.h"
+#include "hyperv/host/vp_set.h"
+#include "hyperv/hypercall/call_table.h"
+#include "hyperv/hypercall/definition.h"
+#include "hyperv/hypercall/dispatcher.h"
+#include "hyperv/hypercall/ipi_calls.h"
+#include "hyperv/hypercall/standard_calls.h"
+#include "hyperv/hypercall/vp_set.h"
+#include "hyperv/msr/privileges.h"
+#include "hyperv/tlfs/hypercall.h"
+#include "hyperv/tlfs/hypercall_vp.h"
+#include "hyperv/tlfs/status.h"
+#include "hyperv/tlfs/synic.h"
+
+namespace hvkit::hyperv {
+namespace {
+
+using tlfs::CallCode;
+
+constexpr uint32_t kVpCount = 4096;
+constexpr uint64_t kInput = 0x1000;
+constexpr uint64_t kOutput = 0x2000;
+constexpr uint64_t kFast = 1 << 16;
+constexpr uint64_t kUnknownCode = 0x4321;
+
+constexpr uint64_t VariableWords(uint64_t words) { return words << 17; }
+constexpr uint64_t Reps(uint64_t count) { return count << 32; }
+
+// Four pages, as cheap as a VMM's mapping of its guest's RAM can be.
+class FlatMemory final : public GuestMemory {
+ public:
+  MemFault Read(Gpa from, std::span<std::byte> to) const override {
+    if (!IsRam(from, to.size())) return MemFault::kUnmapped;
+    CopyFromShared(to.data(), bytes_.data() + from.value(), to.size());
+    return MemFault::kNone;
+  }
+  MemFault Write(Gpa to, std::span<const std::byte> from) override {
+    if (!IsRam(to, from.size())) return MemFault::kUnmapped;
+    CopyToShared(bytes_.data() + to.value(), from.data(), from.size());
+    return MemFault::kNone;
+  }
+  std::optional<PinnedPage> Pin(Gpn page, Access access) override {
+    if (!IsRam(page.FirstByte(), kPageSize)) return std::nullopt;
+    return PinnedPage(page, access, bytes_.data() + page.FirstByte().value());
+  }
+
+ private:
+  bool IsRam(Gpa address, size_t size) const {
+    return size <= bytes_.size() && address.value() <= bytes_.size() - size;
+  }
+
+  alignas(kPageSize) std::array<std::byte, 4 * kPageSize> bytes_{};
+};
+
+// What is done with a set.
+enum class Use { kDecode, kCount, kIterate };
+
+uint64_t Consume(const VpSet& vps, Use use) {
+  uint64_t sum = 0;
+  if (use == Use::kDecode) benchmark::DoNotOptimize(vps);
+  if (use == Use::kCount) sum = vps.Count();
+  if (use == Use::kIterate) vps.ForEach([&sum](VpIndex vp) { sum += vp.value(); });
+  return sum;
+}
+
+class NullHost final : public TlbFlusher,
+                       public InterruptSink,
+                       public Connections,
+                       public VpRegisterAccess,
+                       public XmmRegisters {
+ public:
+  Progress Flush(const TlbFlush& flush) override {
+    sum += Consume(flush.vps, use) + flush.ranges.size();
+    return Progress::kDone;
+  }
+  void RequestFixed(VpIndex vp, Vector, EoiMode) override { sum += vp.value(); }
+  bool SupportsAutoEoi() const override { return true; }
+  tlfs::HvStatus PostMessage(VpIndex, uint32_t id, tlfs::MessageType,
+                             std::span<const std::byte> payload) override {
+    sum += id + payload.size();
+    return tlfs::HvStatus::kSuccess;
+  }
+  tlfs::HvStatus SignalEvent(VpIndex, uint32_t id, uint16_t flag) override {
+    sum += id + flag;
+    return tlfs::HvStatus::kSuccess;
+  }
+  tlfs::HvStatus Get(VpIndex, VpIndex, uint32_t name, tlfs::VpRegisterValue& value) override {
+    value.low = name;
+    return tlfs::HvStatus::kSuccess;
+  }
+  tlfs::HvStatus Set(VpIndex, VpIndex, uint32_t, const tlfs::VpRegisterValue&) override {
+    return tlfs::HvStatus::kSuccess;
+  }
+  void Read(XmmValues& values) override { values = xmm; }
+  void Write(const XmmValues& values) override { xmm = values; }
+
+  // In place of IpiCalls, which asks for the interrupts one by one.
+  tlfs::HvStatus OnIpiEx(const Arguments<SendIpiEx>& call) {
+    VpSet vps;
+    const tlfs::HvStatus status =
+        ReadVpSet(call.input.processor_set, call.variable_header, kVpCount, vps);
+    sum += Consume(vps, use);
+    return status;
+  }
+
+  Use use = Use::kDecode;
+  XmmValues xmm{};
+  uint64_t sum = 0;
+};
+
+class Machine {
+ public:
+  // `has_ipis`: those of IpiCalls, else NullHost's.
+  explicit Machine(bool has_ipis = true)
+      : calls_({.tlb = &host,
+                .interrupts = has_ipis ? &host : nullptr,
+                .connections = &host,
+                .registers = &host},
+               {.vp_count = kVpCount}),
+        table_(Privileges::Unrestricted()),
+        dispatcher_(table_, memory_) {
+    bool added = calls_.AddTo(table_);
+    if (!has_ipis) added &= table_.Add<SendIpiEx, &NullHost::OnIpiEx>(host);
+    if (!added) __builtin_trap();
+  }
+
+  template <typename T>
+  void Put(size_t offset, const T& value) {
+    const std::span<const std::byte> bytes = std::as_bytes(std::span(&value, 1));
+    if (memory_.Write(Gpa(kInput + offset), bytes) != MemFault::kNone) __builtin_trap();
+  }
+  // The first `vps` VPs; returns the words that the header has.
+  uint64_t PutSet(size_t offset, uint64_t vps) {
+    const uint64_t banks = (vps + 63) / 64;
+    const uint64_t mask = vps >= 64 ? ~uint64_t{0} : (uint64_t{1} << vps) - 1;
+    Put(offset, tlfs::VpSet{.valid_bank_mask = ~uint64_t{0} >> (64 - banks)});
+    for (uint64_t bank = 0; bank < banks; ++bank) Put(offset + 16 + 8 * bank, mask);
+    return banks;
+  }
+
+  void Run(benchmark::State& state, uint64_t control, uint64_t first = kInput,
+           uint64_t second = kOutput) {
+    HypercallWords words{CallerMode::k64Bit, control, {first, second}};
+    for (auto _ : state) {
+      benchmark::DoNotOptimize(words);
+      benchmark::DoNotOptimize(dispatcher_.Dispatch(VpIndex(0), words, host));
+    }
+    benchmark::DoNotOptimize(host.sum);
+  }
+
+  NullHost host;
+
+ private:
+  FlatMemory memory_;
+  StandardCalls calls_;
+  CallTable table_;
+  Dispatcher dispatcher_;
+};
+
+constexpr uint64_t Code(CallCode code) { return static_cast<uint64_t>(code); }
+
+void Rdtsc(benchmark::State& state) {
+  for (auto _ : state) benchmark::DoNotOptimize(__builtin_ia32_rdtsc());
+}
+BENCHMARK(Rdtsc)->Name("rdtsc");
+
+void Bare(benchmark::State& state, uint64_t control) {
+  Machine machine;
+  machine.Run(state, control, 7);
+}
+BENCHMARK_CAPTURE(Bare, memory, kUnknownCode)->Name("hc_invalid_code");
+BENCHMARK_CAPTURE(Bare, fast, kUnknownCode | kFast)->Name("hc_invalid_code_fast");
+BENCHMARK_CAPTURE(Bare, signal, Code(CallCode::kSignalEvent) | kFast)->Name("hc_signal_event_fast");
+
+void SignalFromMemory(benchmark::State& state) {
+  Machine machine;
+  machine.Put(0, tlfs::SignalEventInput{.connection = {7}});
+  machine.Run(state, Code(CallCode::kSignalEvent));
+}
+BENCHMARK(SignalFromMemory)->Name("hc_signal_event_mem");
+
+void Post(benchmark::State& state, uint32_t size) {
+  Machine machine;
+  machine.Put(0, tlfs::PostMessageInput{
+                     .connection = {7}, .message_type = 1, .payload_size = size, .payload = {}});
+  machine.Run(state, Code(CallCode::kPostMessage));
+}
+BENCHMARK_CAPTURE(Post, small, 16)->Name("hc_post_message_mem_16B");
+BENCHMARK_CAPTURE(Post, full, 240)->Name("hc_post_message_mem_240B");
+
+void FlushSpaceExSet(benchmark::State& state, uint64_t vps, Use use) {
+  Machine machine;
+  machine.host.use = use;
+  machine.Put(0, tlfs::FlushExInput{});
+  const uint64_t words = machine.PutSet(16, vps);
+  machine.Run(state, Code(CallCode::kFlushVirtualAddressSpaceEx) | VariableWords(words));
+}
+// One VP in each bank.
+void FlushSpaceExSparse(benchmark::State& state, Use use) {
+  Machine machine;
+  machine.host.use = use;
+  machine.Put(16, tlfs::VpSet{.valid_bank_mask = ~uint64_t{0}});
+  for (size_t bank = 0; bank < 64; ++bank) machine.Put(32 + 8 * bank, uint64_t{1});
+  machine.Run(state, Code(CallCode::kFlushVirtualAddressSpaceEx) | VariableWords(64));
+}
+void FlushListEx(benchmark::State& state) {
+  Machine machine;
+  machine.host.use = Use::kCount;
+  machine.Put(0, tlfs::FlushExInput{});
+  const uint64_t words = machine.PutSet(16, 1024);
+  machine.Run(state, Code(CallCode::kFlushVirtualAddressListEx) | VariableWords(words) | Reps(64));
+}
+BENCHMARK(FlushListEx)->Name("hc_flush_va_list_ex_1024VP_64ranges_count");
+
+void FlushFast(benchmark::State& state) {
+  Machine machine;
+  machine.host.use = Use::kIterate;
+  machine.host.xmm[0] = 0xFFFFFFFF;
+  machine.Run(state, Code(CallCode::kFlushVirtualAddressSpace) | kFast, 0, 0);
+}
+BENCHMARK(FlushFast)->Name("hc_flush_va_space_fast_xmm_32VP_iterate");
+
+void SendIpiExSet(benchmark::State& state, uint64_t vps, Use use) {
+  Machine machine(use == Use::kIterate);
+  machine.host.use = use;
+  machine.Put(0, uint64_t{0xF0});
+  const uint64_t words = machine.PutSet(8, vps);
+  machine.Run(state, Code(CallCode::kSendSyntheticClusterIpiEx) | VariableWords(words));
+}
+
+void SendIpiFast(benchmark::State& state) {
+  Machine machine;
+  machine.Run(state, Code(CallCode::kSendSyntheticClusterIpi) | kFast, 0xF0, 1);
+}
+BENCHMARK(SendIpiFast)->Name("hc_send_ipi_fast_1mask_decode");
+
+void GetRegisters(benchmark::State& state, uint32_t count) {
+  Machine machine;
+  machine.Put(0, tlfs::kPartitionIdSelf);
+  machine.Put(8, uint64_t{tlfs::kVpIndexSelf});
+  machine.Run(state, Code(CallCode::kGetVpRegisters) | Reps(count));
+}
+BENCHMARK_CAPTURE(GetRegisters, one, 1)->Name("hc_get_vp_registers_mem_1");
+BENCHMARK_CAPTURE(GetRegisters, sixteen, 16)->Name("hc_get_vp_registers_mem_16");
+
+constexpr const char* NameOf(Use use) {
+  if (use == Use::kDecode) return "_decode";
+  return use == Use::kCount ? "_count" : "_iterate";
+}
+
+void RegisterSets() {
+  for (const Use use : {Use::kDecode, Use::kCount, Use::kIterate}) {
+    const std::string flush = "hc_flush_va_space_ex_";
+    benchmark::RegisterBenchmark((flush + "4096of4096" + NameOf(use)).c_str(), FlushSpaceExSet,
+                                 4096, use);
+    benchmark::RegisterBenchmark((flush + "64of4096" + NameOf(use)).c_str(), FlushSpaceExSparse,
+                                 use);
+    benchmark::RegisterBenchmark((flush + "2of4096" + NameOf(use)).c_str(), FlushSpaceExSet, 2,
+                                 use);
+    if (use == Use::kCount) continue;
+    for (const int vps : {64, 1024}) {
+      const std::string ipi = "hc_send_ipi_ex_" + std::to_string(vps) + "VP";
+      benchmark::RegisterBenchmark((ipi + NameOf(use)).c_str(), SendIpiExSet, vps, use);
+    }
+  }
+}
+[[maybe_unused]] const int kRegistered = (RegisterSets(), 0);
+
+}  // namespace
+}  // namespace hvkit::hyperv
