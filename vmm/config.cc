@@ -1,6 +1,10 @@
 #include "vmm/config.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include <algorithm>
+#include <filesystem>
 #include <limits>
 #include <numeric>
 #include <optional>
@@ -13,6 +17,7 @@
 #include "absl/strings/str_format.h"
 #include "devices/acpi_pm.h"
 #include "devices/debug_exit.h"
+#include "devices/hyperv_testdev.h"
 #include "devices/i8042.h"
 #include "devices/rtc.h"
 #include "devices/serial.h"
@@ -202,11 +207,43 @@ absl::Status SetBackend(std::string_view value, Config& config) {
   return Choose("--hyperv", value, kChoices, config.hyperv);
 }
 
-absl::Status SetDevice(std::string_view value, Config&) {
-  if (value == "hyperv-testdev") {
-    return BadValue("--device", value, "not in this version; leave the flag out");
+absl::Status SetDevice(std::string_view value, Config& config) {
+  if (value != "hyperv-testdev") {
+    return BadValue("--device", value, "not a known device; hyperv-testdev is the only one");
   }
-  return BadValue("--device", value, "not a known device; hyperv-testdev is the only one");
+  config.hyperv_testdev = true;
+  return absl::OkStatus();
+}
+
+// A dotted quad or localhost, in the host's byte order.
+std::optional<uint32_t> ParseAddress(std::string_view text) {
+  if (text == "localhost") return INADDR_LOOPBACK;
+  in_addr address{};
+  if (inet_pton(AF_INET, std::string(text).c_str(), &address) != 1) return std::nullopt;
+  return ntohl(address.s_addr);
+}
+
+absl::Status SetSyndbg(std::string_view value, Config& config) {
+  static constexpr std::string_view kFlag = "--syndbg";
+  static constexpr std::string_view kPrefix = "udp:";
+  static constexpr uint64_t kLastPort = 0xffff;
+  if (!value.starts_with(kPrefix)) {
+    return BadValue(kFlag, value, "not a known transport; use udp:HOST:PORT");
+  }
+  const std::string_view target = value.substr(kPrefix.size());
+  const size_t colon = target.rfind(':');
+  const bool has_host = colon != std::string_view::npos;
+  const std::optional<uint32_t> address =
+      ParseAddress(has_host ? target.substr(0, colon) : "localhost");
+  if (!address.has_value()) {
+    return BadValue(kFlag, value, "not an IPv4 address; use one as in udp:127.0.0.1:50000");
+  }
+  const std::optional<uint64_t> port = ParseNumber(has_host ? target.substr(colon + 1) : target);
+  if (!port.has_value() || *port < 1 || *port > kLastPort) {
+    return BadValue(kFlag, value, absl::StrFormat("not a port; use 1 to %d", kLastPort));
+  }
+  config.syndbg = {.address = *address, .port = static_cast<uint16_t>(*port)};
+  return absl::OkStatus();
 }
 
 absl::Status SetKernelFormat(std::string_view value, Config& config) {
@@ -256,7 +293,9 @@ constexpr Flag kFlags[] = {
     {"--events", "PATH|-", "one JSON object a line; - is stdout", SetText<&Config::events>},
     {"--debug-exit-port", "PORT", "I/O port that ends the VMM, or none (default 0xf4)",
      SetDebugExitPort},
-    {"--device", "NAME", "hyperv-testdev (not in this version)", SetDevice},
+    {"--device", "NAME", "hyperv-testdev, QEMU's test device (needs hv_synic)", SetDevice},
+    {"--syndbg", "udp:[HOST:]PORT", "the kernel debugger of hv_syndbg (default host: loopback)",
+     SetSyndbg},
     {"--kernel-format", "auto|flat", "flat: raw real-mode code at 0x10000 (default auto)",
      SetKernelFormat},
     {"--probe", "", "print what this machine offers", SetCommand<Command::kProbe>},
@@ -357,12 +396,36 @@ absl::Status OneLine(const absl::Status& status) {
   return absl::InvalidArgumentError(message);
 }
 
+// --- Flags together ---
+
+// What two outputs may not share.
+absl::Status CheckOutputs(const Config& config) {
+  if (config.serial != SerialSink::kFile || !config.events.has_value()) return absl::OkStatus();
+  const std::filesystem::path serial(config.serial_path);
+  if (serial.lexically_normal() != std::filesystem::path(*config.events).lexically_normal()) {
+    return absl::OkStatus();
+  }
+  return BadValue("--events", *config.events, "--serial writes there; use a file of its own");
+}
+
+absl::Status CheckTestdevPorts(const Config& config) {
+  if (!config.hyperv_testdev || !config.debug_exit_port.has_value()) return absl::OkStatus();
+  const uint64_t port = *config.debug_exit_port;
+  if (port >= devices::kHypervTestdevPort + devices::kHypervTestdevPortCount ||
+      devices::kHypervTestdevPort >= port + devices::kDebugExitPortCount) {
+    return absl::OkStatus();
+  }
+  return BadValue("--debug-exit-port", absl::StrFormat("%#x", port),
+                  "hyperv-testdev is there; use another, as in 0xf4, or none");
+}
+
 }  // namespace
 
 absl::StatusOr<Config> ParseConfig(std::span<char* const> argv) {
   Config config;
-  const absl::Status status =
-      ApplyArguments(argv.subspan(std::min<size_t>(argv.size(), 1)), config);
+  absl::Status status = ApplyArguments(argv.subspan(std::min<size_t>(argv.size(), 1)), config);
+  if (status.ok()) status = CheckOutputs(config);
+  if (status.ok()) status = CheckTestdevPorts(config);
   if (!status.ok()) return OneLine(status);
   return config;
 }
@@ -379,7 +442,7 @@ std::string HelpText() {
       &text,
       "\nExit status: 0 the guest powered off or reset; (value << 1) | 1 it wrote to the "
       "debug-exit\nport; 2 bad usage or input; 3 this machine cannot do it; 4 the guest "
-      "crashed; 5 internal\nerror or triple fault.\n");
+      "crashed; 5 internal\nerror or triple fault; 128 + N signal N ended it.\n");
   return text;
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "devices/debug_frame.h"
 
 namespace hvkit::vmm {
 
@@ -49,6 +50,8 @@ struct Config {
   std::string serial_path;            // for SerialSink::kFile
   std::optional<std::string> events;  // a path, or "-" for stdout
   std::optional<uint16_t> debug_exit_port = 0xf4;
+  bool hyperv_testdev = false;
+  std::optional<devices::UdpEndpoint> syndbg;  // where the debugger listens
   KernelFormat kernel_format = KernelFormat::kAuto;
   OutputFormat format = OutputFormat::kText;
 };

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "devices/debug_frame.h"
 #include "testing/status_matchers.h"
 
 namespace hvkit::vmm {
@@ -174,7 +175,11 @@ INSTANTIATE_TEST_SUITE_P(
         RefusalCase{"--serial=tcp", "--serial=tcp", "stdio, none or file:PATH"},
         RefusalCase{"--kernel-format=elf", "--kernel-format=elf", "auto, flat"},
         RefusalCase{"--format=xml", "--format=xml", "text, json"},
-        RefusalCase{"--device=hyperv-testdev", "--device=hyperv-testdev", "not in this version"},
+        RefusalCase{"--syndbg=127.0.0.1:50000", "--syndbg=127.0.0.1:50000", "use udp:HOST:PORT"},
+        RefusalCase{"--syndbg=udp:debugger:50000", "--syndbg=udp:debugger:50000", "udp:127.0.0.1"},
+        RefusalCase{"--syndbg=udp:127.0.0.1:", "--syndbg=udp:127.0.0.1:", "use 1 to 65535"},
+        RefusalCase{"--syndbg=udp:0", "--syndbg=udp:0", "use 1 to 65535"},
+        RefusalCase{"--syndbg=udp:::1:50000", "--syndbg=udp:::1:50000", "not an IPv4 address"},
         RefusalCase{"--device=vga", "--device=vga", "hyperv-testdev"},
         RefusalCase{"--debug-exit-port=0x3f8", "--debug-exit-port=0x3f8", "the serial port"},
         RefusalCase{"--debug-exit-port=0x3f5", "--debug-exit-port=0x3f5", "the serial port"},
@@ -210,6 +215,38 @@ TEST(ConfigTest, DiffTakesTheTwoArgumentsAfterIt) {
 TEST(ConfigTest, MissingKernelIsLeftToWhoReadsFiles) {
   ASSERT_OK_AND_ASSIGN(const Config config, Parse({"--cpus=1"}));
   EXPECT_EQ(config.kernel, "");
+}
+
+TEST(ConfigTest, TestDeviceIsTaken) {
+  ASSERT_OK_AND_ASSIGN(const Config config, Parse({"--kernel=k", "--device=hyperv-testdev"}));
+  EXPECT_TRUE(config.hyperv_testdev);
+}
+
+TEST(ConfigTest, DebuggerIsAnAddressAndAPort) {
+  ASSERT_OK_AND_ASSIGN(const Config config, Parse({"--kernel=k", "--syndbg=udp:10.0.0.1:50005"}));
+  EXPECT_EQ(config.syndbg, (devices::UdpEndpoint{.address = 0x0A000001, .port = 50005}));
+}
+
+TEST(ConfigTest, DebuggerIsOnTheLoopbackByDefault) {
+  ASSERT_OK_AND_ASSIGN(const Config config, Parse({"--kernel=k", "--syndbg=udp:50005"}));
+  EXPECT_EQ(config.syndbg, (devices::UdpEndpoint{.address = 0x7F000001, .port = 50005}));
+}
+
+TEST(ConfigTest, OneFileForSerialAndEventsIsRefused) {
+  EXPECT_THAT(Parse({"--kernel=k", "--serial=file:out/log", "--events=out/./log"}),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       AllOf(HasSubstr("--events=out/./log"), HasSubstr("a file of its own"))));
+  EXPECT_OK(Parse({"--kernel=k", "--serial=file:out/log", "--events=out/events"}));
+}
+
+TEST(ConfigTest, DebugExitPortOnTheTestDeviceIsRefused) {
+  EXPECT_THAT(Parse({"--kernel=k", "--debug-exit-port=0x3002", "--device=hyperv-testdev"}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("hyperv-testdev is there")));
+  EXPECT_OK(Parse({"--kernel=k", "--debug-exit-port=0x3002"}));
+}
+
+TEST(ConfigTest, HelpTellsOfSignals) {
+  EXPECT_THAT(HelpText(), HasSubstr("128 + N signal N ended it"));
 }
 
 }  // namespace

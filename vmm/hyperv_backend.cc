@@ -2,7 +2,12 @@
 
 #include <utility>
 
+#include "hyperv/enlightenments/enlightenment.h"
 #include "hyperv/partition/partition_events.h"
+#include "hyperv/partition/virtual_processor.h"
+#include "hyperv/synic/model_synic.h"
+#include "hyperv/synic/synic.h"
+#include "kvm_ioctls/status_macros.h"
 #include "vcpu/hyperv_kvm/kernel_backend.h"
 #include "vcpu/hyperv_kvm/user_backend.h"
 
@@ -11,32 +16,40 @@ namespace {
 
 class KernelHyperv final : public HypervBackend {
  public:
-  KernelHyperv(const HypervSetup& setup, const std::optional<hyperv::KvmLeaf>& kvm_leaf,
-               const HypervHost& host)
-      : vm_(host.vm),
-        latch_(host.latch),
-        backend_(setup.resolution.in_force, setup.facts, kvm_leaf, host.memory) {}
+  KernelHyperv(const HypervSetup& setup, uint32_t vp_count,
+               const std::optional<hyperv::KvmLeaf>& kvm_leaf, HypervHost host)
+      : latch_(host.latch),
+        backend_({.in_force = setup.resolution.in_force,
+                  .facts = setup.facts,
+                  .kvm_leaf = kvm_leaf,
+                  .vp_count = vp_count},
+                 {.vm = host.vm,
+                  .memory = host.memory,
+                  .kick = std::move(host.kick),
+                  .syndbg = host.syndbg,
+                  .debug = host.syndbg}) {}
 
-  absl::Status SetUpVm() override { return backend_.SetUpVm(vm_); }
+  absl::Status SetUpVm() override { return backend_.SetUpVm(); }
   absl::StatusOr<std::vector<hyperv::CpuidEntry>> SetUpVcpu(hyperv::VpIndex vp,
                                                             const kvm::Vcpu& vcpu) override {
     return backend_.SetUpVcpu(vcpu, vp);
   }
-  absl::Status Start(std::span<vcpu::KvmRunner* const> /*runners*/) override {
-    return absl::OkStatus();
+  absl::StatusOr<hyperv::DeviceSynic*> Start(
+      std::span<vcpu::KvmRunner* const> /*runners*/) override {
+    HVKIT_RETURN_IF_ERROR(backend_.Start());
+    return backend_.device_synic();
   }
 
   void OnMsr(hyperv::VpIndex /*vp*/, const kvm::Vcpu& vcpu, kvm::MsrExit exit) override {
     std::optional<hyperv::CrashReport> report = backend_.OnMsr(vcpu, exit);
     if (report.has_value()) latch_.End(Crashed{{report->parameters, std::move(report->message)}});
   }
-  void OnHyperv(kvm::HypervExit exit) override { backend_.OnHyperv(exit); }
-  void OnKicked(hyperv::VpIndex /*vp*/) override {}
+  void OnHyperv(hyperv::VpIndex vp, kvm::HypervExit exit) override { backend_.OnHyperv(vp, exit); }
+  void OnKicked(hyperv::VpIndex vp) override { backend_.OnKicked(vp); }
 
  private:
-  const kvm::Vm& vm_;
   EndLatch& latch_;
-  const vcpu::KernelBackend backend_;
+  vcpu::KernelBackend backend_;
 };
 
 // A guest's reset or crash, as the end of the run.
@@ -57,7 +70,8 @@ class UserHyperv final : public HypervBackend {
  public:
   UserHyperv(const HypervSetup& setup, uint32_t vp_count,
              const std::optional<hyperv::KvmLeaf>& kvm_leaf, HypervHost host)
-      : events_(host.latch),
+      : has_synic_(setup.resolution.in_force.Has(hyperv::Enlightenment::kSynic)),
+        events_(host.latch),
         backend_({.in_force = setup.resolution.in_force,
                   .facts = setup.facts,
                   .kvm_leaf = kvm_leaf,
@@ -65,27 +79,39 @@ class UserHyperv final : public HypervBackend {
                  {.vm = host.vm,
                   .memory = host.memory,
                   .events = events_,
-                  .kick = std::move(host.kick)}) {}
+                  .kick = std::move(host.kick),
+                  .syndbg = host.syndbg,
+                  .debug = host.syndbg}),
+        synic_([this](hyperv::VpIndex vp) { return FindSynic(vp); }, backend_.ports()) {}
 
   absl::Status SetUpVm() override { return backend_.SetUpVm(); }
   absl::StatusOr<std::vector<hyperv::CpuidEntry>> SetUpVcpu(hyperv::VpIndex /*vp*/,
                                                             const kvm::Vcpu& /*vcpu*/) override {
     return backend_.Cpuid();
   }
-  absl::Status Start(std::span<vcpu::KvmRunner* const> runners) override {
+  absl::StatusOr<hyperv::DeviceSynic*> Start(std::span<vcpu::KvmRunner* const> runners) override {
     for (uint32_t i = 0; i < runners.size(); ++i) backend_.Attach(hyperv::VpIndex(i), *runners[i]);
-    return backend_.Start();
+    HVKIT_RETURN_IF_ERROR(backend_.Start());
+    return has_synic_ ? &synic_ : nullptr;
   }
 
   void OnMsr(hyperv::VpIndex vp, const kvm::Vcpu& /*vcpu*/, kvm::MsrExit exit) override {
     backend_.OnMsr(vp, exit);
   }
-  void OnHyperv(kvm::HypervExit /*exit*/) override {}  // KVM's Hyper-V sees no guest access here
+  // KVM's Hyper-V sees no guest access here.
+  void OnHyperv(hyperv::VpIndex /*vp*/, kvm::HypervExit /*exit*/) override {}
   void OnKicked(hyperv::VpIndex vp) override { backend_.OnKicked(vp); }
 
  private:
+  hyperv::Synic* FindSynic(hyperv::VpIndex vp) {
+    hyperv::VirtualProcessor* const found = backend_.partition().FindVp(vp);
+    return found != nullptr ? &found->synic() : nullptr;
+  }
+
+  const bool has_synic_;
   LatchEvents events_;
   vcpu::UserBackend backend_;
+  hyperv::ModelSynic synic_;
 };
 
 }  // namespace
@@ -94,7 +120,7 @@ std::unique_ptr<HypervBackend> MakeHypervBackend(const HypervSetup& setup, uint3
                                                  const std::optional<hyperv::KvmLeaf>& kvm_leaf,
                                                  HypervHost host) {
   if (setup.backend == HypervSetup::Kind::kKernel)
-    return std::make_unique<KernelHyperv>(setup, kvm_leaf, host);
+    return std::make_unique<KernelHyperv>(setup, vp_count, kvm_leaf, std::move(host));
   return std::make_unique<UserHyperv>(setup, vp_count, kvm_leaf, std::move(host));
 }
 

@@ -14,12 +14,14 @@
 #include "hyperv/cpuid/cpuid_builder.h"
 #include "hyperv/host/guest_memory.h"
 #include "hyperv/host/ids.h"
+#include "hyperv/synic/device_synic.h"
 #include "kvm_ioctls/exit.h"
 #include "kvm_ioctls/vcpu.h"
 #include "kvm_ioctls/vm.h"
 #include "vcpu/kvm_runner.h"
 #include "vmm/ending.h"
 #include "vmm/hyperv_setup.h"
+#include "vmm/syndbg.h"
 
 namespace hvkit::vmm {
 
@@ -36,12 +38,14 @@ class HypervBackend {
   [[nodiscard]] virtual absl::StatusOr<std::vector<hyperv::CpuidEntry>> SetUpVcpu(
       hyperv::VpIndex vp, const kvm::Vcpu& vcpu) = 0;
   // Once all vCPUs are there, before they run. Their runners, in the order of the VPs, stay where
-  // they are until they have run for the last time.
-  [[nodiscard]] virtual absl::Status Start(std::span<vcpu::KvmRunner* const> runners) = 0;
+  // they are until they have run for the last time. Returns what devices reach the guest's SynICs
+  // by; null without hv_synic.
+  [[nodiscard]] virtual absl::StatusOr<hyperv::DeviceSynic*> Start(
+      std::span<vcpu::KvmRunner* const> runners) = 0;
 
   // Answer an MSR exit, and KVM_EXIT_HYPERV.
   virtual void OnMsr(hyperv::VpIndex vp, const kvm::Vcpu& vcpu, kvm::MsrExit exit) = 0;
-  virtual void OnHyperv(kvm::HypervExit exit) = 0;
+  virtual void OnHyperv(hyperv::VpIndex vp, kvm::HypervExit exit) = 0;
   // The VP was kicked, by the back end or somebody else.
   virtual void OnKicked(hyperv::VpIndex vp) = 0;
 };
@@ -52,6 +56,7 @@ struct HypervHost {
   hyperv::GuestMemory& memory;
   EndLatch& latch;
   std::function<void(hyperv::VpIndex)> kick;  // VcpuThread::Kick of that VP
+  Syndbg* syndbg = nullptr;                   // null: no debugger
 };
 
 // The back end that `setup` has chosen. `kvm_leaf` is CpuSetup::kvm_leaf().

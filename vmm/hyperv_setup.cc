@@ -44,7 +44,26 @@ std::optional<std::string> ValueOf(Enlightenment e, const EnlightenmentSet& set)
   }
 }
 
+// Whether the set in force will have it, as far as the machine does.
+bool IsAskedFor(Enlightenment e, const hyperv::CpuSpec& spec) {
+  const bool by_others = spec.wished.Has(e) || (spec.requested.Has(Enlightenment::kPassthrough) &&
+                                                e != Enlightenment::kSyndbg);
+  return spec.requested.Has(e) || (by_others && !spec.refused.Has(e));
+}
+
 }  // namespace
+
+absl::Status CheckNeeds(const Config& config, const hyperv::CpuSpec& spec) {
+  if (config.hyperv_testdev && !IsAskedFor(Enlightenment::kSynic, spec)) {
+    return absl::InvalidArgumentError(
+        "--device=hyperv-testdev: needs hv_synic; add hv_vpindex,hv_synic to --cpu");
+  }
+  if (config.syndbg.has_value() && !IsAskedFor(Enlightenment::kSyndbg, spec)) {
+    return absl::InvalidArgumentError(
+        "--syndbg: needs hv_syndbg; add hv_relaxed,hv_vpindex,hv_synic,hv_syndbg to --cpu");
+  }
+  return absl::OkStatus();
+}
 
 absl::StatusOr<HypervSetup> ResolveHyperv(const hyperv::CpuSpec& spec, Backend backend,
                                           vcpu::KernelFacts facts, vcpu::CoreSharing core_sharing) {

@@ -38,6 +38,10 @@ struct HypervSetup {
                                                         Backend backend, vcpu::KernelFacts facts,
                                                         vcpu::CoreSharing core_sharing);
 
+// What other flags need of --cpu: kInvalidArgument with the remedy where `spec` does not ask for
+// it.
+[[nodiscard]] absl::Status CheckNeeds(const Config& config, const hyperv::CpuSpec& spec);
+
 [[nodiscard]] EnlightenmentsInForce ToEvent(const HypervSetup& setup);
 
 }  // namespace hvkit::vmm

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "devices/debug_frame.h"
 #include "hyperv/enlightenments/cpu_flag.h"
 #include "hyperv/enlightenments/enlightenment.h"
 #include "testing/status_matchers.h"
@@ -56,8 +57,7 @@ TEST(HypervSetupTest, AutoTakesTheUserBackendForWhatOnlyThatCanGive) {
 
 TEST(HypervSetupTest, WhatNeitherBackendCanGiveIsRefusedInKvmsWords) {
   EXPECT_THAT(
-      Resolved("host,hv_tsc_invariant,hv_syndbg,hv_synic,hv_vpindex,hv_relaxed", Backend::kAuto,
-               true),
+      Resolved("host,hv_guest_idle,hv_synic,hv_vpindex", Backend::kAuto, true),
       StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("KVM_GET_SUPPORTED_HV_CPUID")));
 }
 
@@ -106,6 +106,30 @@ TEST_F(InForceEventTest, AbsentOneHasItsReason) {
 
 TEST_F(InForceEventTest, EveryEnlightenmentIsInForceOrAbsent) {
   EXPECT_EQ(event_.in_force.size() + event_.absent.size(), hyperv::kEnlightenmentCount);
+}
+
+absl::Status Needs(const char* cpu, const Config& config) {
+  const absl::StatusOr<hyperv::CpuSpec> spec = hyperv::ParseCpuFlag(cpu);
+  return spec.ok() ? CheckNeeds(config, *spec) : spec.status();
+}
+
+TEST(CheckNeedsTest, TestDeviceNeedsTheSynic) {
+  Config config;
+  EXPECT_OK(Needs("host", config));
+  config.hyperv_testdev = true;
+  EXPECT_THAT(Needs("host,hv_vpindex", config),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("add hv_vpindex,hv_synic")));
+  EXPECT_OK(Needs("host,hv_vpindex,hv_synic", config));
+  EXPECT_OK(Needs("host,hv_passthrough", config));
+  EXPECT_FALSE(Needs("host,hv_passthrough,hv_synic=off", config).ok());
+}
+
+TEST(CheckNeedsTest, DebuggerNeedsItsEnlightenmentByName) {
+  Config config;
+  config.syndbg = devices::UdpEndpoint{.address = 1, .port = 1};
+  EXPECT_THAT(Needs("host,hv_passthrough", config),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("needs hv_syndbg")));
+  EXPECT_OK(Needs("host,hv_passthrough,hv_syndbg", config));
 }
 
 }  // namespace

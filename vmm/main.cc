@@ -132,6 +132,7 @@ absl::StatusOr<Outcome> RunMachine(const kvm::Kvm& kvm, const Config& config,
 // Flags, dependencies, files, KVM: in this order.
 absl::StatusOr<EndReport> RunGuest(const Config& config) {
   HVKIT_ASSIGN_OR_RETURN(const hyperv::CpuSpec spec, hyperv::ParseCpuFlag(config.cpu));
+  HVKIT_RETURN_IF_ERROR(CheckNeeds(config, spec));
   HVKIT_ASSIGN_OR_RETURN(const std::unique_ptr<const Inputs> inputs, ReadInputs(config));
   HVKIT_ASSIGN_OR_RETURN(const std::unique_ptr<EventLog> events, OpenEvents(config));
   HVKIT_ASSIGN_OR_RETURN(const std::unique_ptr<Console> console, Console::Open(config));
@@ -140,7 +141,7 @@ absl::StatusOr<EndReport> RunGuest(const Config& config) {
   for (const std::string& advice : hyperv::Advice(spec.requested)) Say(advice);
   events->Report(ToEvent(hyperv));
   HVKIT_ASSIGN_OR_RETURN(const Outcome outcome, RunMachine(kvm, config, hyperv, *inputs, *console));
-  const EndReport report = ReportEnding(outcome.ending, *events);
+  EndReport report = ReportEnding(outcome.ending, *events);
   events->ReportExitStats(outcome.exits);
   if (!events->status().ok()) Say(std::string(events->status().message()));
   return report;

@@ -42,6 +42,10 @@ class Platform {
 
   // Puts the devices on their buses. InvalidArgument if the debug-exit port collides with a device.
   [[nodiscard]] absl::Status Connect();
+  // Adds a device, which outlives what uses the ports. Before vCPUs run.
+  [[nodiscard]] absl::Status AddPorts(uint64_t base, uint64_t count, devices::IoDevice& device) {
+    return ports_.Add(base, count, device);
+  }
 
   [[nodiscard]] const devices::IoBus& ports() const { return ports_; }
   [[nodiscard]] const devices::IoBus& mmio() const { return mmio_; }

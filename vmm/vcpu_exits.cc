@@ -31,7 +31,7 @@ ExitAction VcpuExits::OnMsr(kvm::MsrExit exit) {
 }
 
 ExitAction VcpuExits::OnHyperv(kvm::HypervExit exit) {
-  if (backend_ != nullptr) backend_->OnHyperv(exit);
+  if (backend_ != nullptr) backend_->OnHyperv(hyperv::VpIndex(cpu_), exit);
   return ExitAction::kContinue;
 }
 

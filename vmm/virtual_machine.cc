@@ -80,9 +80,13 @@ absl::Status VirtualMachine::SetUpPlatform(const Config& config) {
 absl::Status VirtualMachine::SetUpCpus(const kvm::Kvm& kvm, const Config& config,
                                        const HypervSetup& hyperv, const EntryState& entry) {
   HVKIT_ASSIGN_OR_RETURN(const CpuSetup setup, CpuSetup::Create(kvm, config, hyperv));
+  if (config.syndbg.has_value()) {
+    HVKIT_ASSIGN_OR_RETURN(syndbg_, Syndbg::Create(*config.syndbg, *memory_));
+  }
   if (hyperv.enabled()) {
     HypervHost host{vm_, *memory_, latch_,
-                    [this](hyperv::VpIndex vp) { cpus_[vp.value()].thread->Kick(); }};
+                    [this](hyperv::VpIndex vp) { cpus_[vp.value()].thread->Kick(); },
+                    syndbg_.get()};
     backend_ = MakeHypervBackend(hyperv, config.cpus, setup.kvm_leaf(), std::move(host));
     HVKIT_RETURN_IF_ERROR(backend_->SetUpVm());
   }
@@ -97,14 +101,21 @@ absl::Status VirtualMachine::SetUpCpus(const kvm::Kvm& kvm, const Config& config
   latch_.set_on_end([this] {
     for (Cpu& cpu : cpus_) cpu.thread->Stop();
   });
-  return backend_ != nullptr ? StartBackend() : absl::OkStatus();
+  return backend_ != nullptr ? StartBackend(config) : absl::OkStatus();
 }
 
-absl::Status VirtualMachine::StartBackend() {
+absl::Status VirtualMachine::StartBackend(const Config& config) {
   std::vector<vcpu::KvmRunner*> runners;
   runners.reserve(cpus_.size());
   for (const Cpu& cpu : cpus_) runners.push_back(cpu.runner);
-  return backend_->Start(runners);
+  HVKIT_ASSIGN_OR_RETURN(hyperv::DeviceSynic* const synic, backend_->Start(runners));
+  if (!config.hyperv_testdev) return absl::OkStatus();
+  if (synic == nullptr) {
+    return absl::FailedPreconditionError("--device=hyperv-testdev: hv_synic is not to be had here");
+  }
+  testdev_.emplace(*synic);
+  return platform_->AddPorts(devices::kHypervTestdevPort, devices::kHypervTestdevPortCount,
+                             *testdev_);
 }
 
 absl::StatusOr<VirtualMachine::Cpu> VirtualMachine::MakeCpu(uint32_t index, kvm::Vcpu vcpu) {

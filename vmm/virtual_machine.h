@@ -5,10 +5,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "devices/hyperv_testdev.h"
 #include "kvm_ioctls/kvm.h"
 #include "kvm_ioctls/vm.h"
 #include "vcpu/guest_memory.h"
@@ -22,6 +24,7 @@
 #include "vmm/hyperv_setup.h"
 #include "vmm/inputs.h"
 #include "vmm/platform.h"
+#include "vmm/syndbg.h"
 #include "vmm/vcpu_exits.h"
 
 namespace hvkit::vmm {
@@ -58,7 +61,7 @@ class VirtualMachine {
   absl::Status SetUpCpus(const kvm::Kvm& kvm, const Config& config, const HypervSetup& hyperv,
                          const EntryState& entry);
   absl::StatusOr<Cpu> MakeCpu(uint32_t index, kvm::Vcpu vcpu);
-  absl::Status StartBackend();
+  absl::Status StartBackend(const Config& config);
   absl::Status StartCpus();
   absl::Status ServeConsoleUntilEnd();
 
@@ -67,8 +70,10 @@ class VirtualMachine {
   Console& console_;
   EndLatch latch_;
   std::unique_ptr<Platform> platform_;
+  std::unique_ptr<Syndbg> syndbg_;  // null without --syndbg; of the back end
   std::vector<Cpu> cpus_;
   std::unique_ptr<HypervBackend> backend_;  // null without Hyper-V; it may kick cpus_ until it goes
+  std::optional<devices::HypervTestdev> testdev_;  // on the back end
 };
 
 }  // namespace hvkit::vmm

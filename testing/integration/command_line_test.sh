@@ -62,6 +62,8 @@ refused 2 --cpu hv_bogus -- --kernel=/kernel --cpu=host,hv_bogus
 refused 2 --cpu hv_evmcs hv_vapic -- --kernel=/kernel --cpu=host,hv_evmcs
 refused 2 --hyperv=other -- --kernel=/kernel --hyperv=other
 refused 2 --device=hyperv-testdev -- --kernel=/kernel --device=hyperv-testdev
+refused 2 'needs hv_syndbg' -- --kernel=/kernel --syndbg=udp:50000 --cpu=host,hv_passthrough
+refused 2 'a file of its own' -- --kernel=/kernel --serial=file:/one --events=/one
 refused 2 --serial=file:/none/there -- --kernel=/kernel --serial=file:/none/there
 refused 2 --events=/none/there -- --kernel=/kernel --events=/none/there
 refused 2 --debug-exit-port=0x3f8 -- --kernel=/kernel --debug-exit-port=0x3f8

@@ -34,14 +34,12 @@ constexpr CapabilityRule kCapabilityRules[] = {
     {Enlightenment::kTlbFlushDirect, KVM_CAP_HYPERV_DIRECT_TLBFLUSH, true},
 };
 
-// Enlightenments whose other half would be ours, and is not there yet.
+// Enlightenments whose other half would be ours.
 struct Unserved {
   Enlightenment enlightenment;
   const char* reason;
 };
 constexpr Unserved kUnserved[] = {
-    {Enlightenment::kSyndbg, "hvkit has no transport for the debugger's bytes yet"},
-    {Enlightenment::kExtHypercalls, "hvkit has no handlers for extended hypercalls yet"},
     {Enlightenment::kStartVp, "KVM does not forward HvCallStartVirtualProcessor to user space"},
     {Enlightenment::kVpRegisters,
      "KVM does not forward HvCallGetVpRegisters and HvCallSetVpRegisters to user space"},

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <vector>
+
+#include "hyperv/cpuid/cpuid_builder.h"
 #include "hyperv/tlfs/cpuid.h"
 #include "kvm_ioctls/kvm_compat.h"
 
@@ -26,7 +29,9 @@ KernelFacts Linux61OnSvm() {
                      {0x40000001, hyperv::tlfs::kInterfaceSignature, 0, 0, 0},
                      {0x40000003, 0x2aff, 0x830, 0, 0x80d12},
                      {0x40000004, 0x40e2c, 0xfff, 0, 0},
-                     {0x4000000a, 0x80000, 0, 0, 0}};
+                     {0x4000000a, 0x80000, 0, 0, 0},
+                     {0x40000081, hyperv::tlfs::kSyndbgSignature, 0, 0, 0},
+                     {0x40000082, 0x2, 0, 0, 0}};
   return facts;
 }
 
@@ -74,8 +79,25 @@ TEST(KernelAbilityTest, PassthroughTakesTheKernelsSpinlocks) {
   EXPECT_EQ(KernelAbility(Linux61OnSvm()).passthrough_spinlocks, 0xfffu);
 }
 
-TEST(KernelAbilityTest, WhatNobodyServesIsRefusedThoughItsBitsAreThere) {
-  EXPECT_THAT(KernelAbility(Linux61OnSvm()).reason(Enlightenment::kSyndbg), HasSubstr("debugger"));
+TEST(KernelAbilityTest, TheDebuggerNeedsItsBitsOnly) {
+  KernelFacts facts = Linux61OnSvm();
+  EXPECT_THAT(KernelAbility(facts).reason(Enlightenment::kSyndbg), IsEmpty());
+  std::erase_if(facts.hv_leaves, [](const hyperv::CpuidEntry& entry) {
+    return entry.leaf == static_cast<uint32_t>(hyperv::tlfs::CpuidLeaf::kSyndbgCapabilities);
+  });
+  EXPECT_THAT(KernelAbility(facts).reason(Enlightenment::kSyndbg),
+              HasSubstr("AllowKernelDebugging"));
+}
+
+TEST(KernelAbilityTest, ExtendedHypercallsNeedAKernelThatForwardsThem) {
+  EXPECT_THAT(KernelAbility(Linux61OnSvm()).reason(Enlightenment::kExtHypercalls),
+              HasSubstr("EnableExtendedHypercalls"));
+}
+
+TEST(KernelAbilityTest, CallsThatKvmKeepsForItselfAreRefused) {
+  for (const Enlightenment e : {Enlightenment::kStartVp, Enlightenment::kVpRegisters}) {
+    EXPECT_THAT(KernelAbility(Linux61OnSvm()).reason(e), HasSubstr("does not forward"));
+  }
 }
 
 }  // namespace

@@ -2,18 +2,19 @@
 
 #include <utility>
 
+#include "hyperv/hypercall/standard_calls.h"
 #include "hyperv/partition/crash_message.h"
 #include "hyperv/tlfs/cpuid.h"
 #include "hyperv/tlfs/msr.h"
 #include "kvm_ioctls/kvm_compat.h"
 #include "kvm_ioctls/status_macros.h"
 #include "kvm_ioctls/vcpu_hyperv.h"
-#include "vcpu/hyperv_kvm/forwarded_hypercall.h"
 
 namespace hvkit::vcpu {
 namespace {
 
 using hyperv::Enlightenment;
+using hyperv::VpIndex;
 using hyperv::tlfs::CrashCtl;
 using hyperv::tlfs::MsrIndex;
 
@@ -25,24 +26,22 @@ absl::Status SetMsr(const kvm::Vcpu& vcpu, MsrIndex msr, uint64_t value) {
 
 }  // namespace
 
-KernelBackend::KernelBackend(const hyperv::EnlightenmentSet& in_force, KernelFacts facts,
-                             std::optional<hyperv::KvmLeaf> kvm_leaf,
-                             const hyperv::GuestMemory& memory)
-    : in_force_(in_force), facts_(std::move(facts)), kvm_leaf_(kvm_leaf), memory_(memory) {}
+KernelBackend::KernelBackend(Options options, Host host)
+    : options_(std::move(options)), host_(std::move(host)) {}
 
-absl::Status KernelBackend::SetUpVm(const kvm::Vm& vm) const {
+absl::Status KernelBackend::SetUpVm() const {
   if (!Has(Enlightenment::kCrash)) return absl::OkStatus();
-  HVKIT_RETURN_IF_ERROR(vm.EnableCap(KVM_CAP_X86_USER_SPACE_MSR, KVM_MSR_EXIT_REASON_FILTER));
+  HVKIT_RETURN_IF_ERROR(host_.vm.EnableCap(KVM_CAP_X86_USER_SPACE_MSR, KVM_MSR_EXIT_REASON_FILTER));
   alignas(uint64_t) uint8_t none_allowed[sizeof(uint64_t)] = {};  // KVM reads whole words
   kvm_msr_filter filter{};
   filter.flags = KVM_MSR_FILTER_DEFAULT_ALLOW;
   filter.ranges[0] = {
       .flags = KVM_MSR_FILTER_WRITE, .nmsrs = 1, .base = kCrashCtlIndex, .bitmap = none_allowed};
-  return vm.SetMsrFilter(filter);
+  return host_.vm.SetMsrFilter(filter);
 }
 
 absl::StatusOr<std::vector<hyperv::CpuidEntry>> KernelBackend::SetUpVcpu(const kvm::Vcpu& vcpu,
-                                                                         hyperv::VpIndex vp) const {
+                                                                         VpIndex vp) const {
   hyperv::CpuidFacts facts = Facts();
   HVKIT_RETURN_IF_ERROR(EnableCapabilities(vcpu, facts));
   if (Has(Enlightenment::kVpIndex)) {
@@ -51,7 +50,7 @@ absl::StatusOr<std::vector<hyperv::CpuidEntry>> KernelBackend::SetUpVcpu(const k
   if (Has(Enlightenment::kCrash)) {
     HVKIT_RETURN_IF_ERROR(SetMsr(vcpu, MsrIndex::kCrashCtl, CrashCtl::CrashNotify::kMask));
   }
-  return hyperv::BuildCpuid(in_force_, facts);
+  return hyperv::BuildCpuid(options_.in_force, facts);
 }
 
 absl::Status KernelBackend::EnableCapabilities(const kvm::Vcpu& vcpu,
@@ -70,25 +69,60 @@ absl::Status KernelBackend::EnableCapabilities(const kvm::Vcpu& vcpu,
 
 hyperv::CpuidFacts KernelBackend::Facts() const {
   hyperv::CpuidFacts facts;
-  facts.max_vps = static_cast<uint32_t>(facts_.Capability(KVM_CAP_MAX_VCPUS));
-  facts.nested_features_ebx = facts_.Leaf(hyperv::tlfs::CpuidLeaf::kNestedFeatures).ebx;
-  facts.kvm = kvm_leaf_;
+  facts.max_vps = static_cast<uint32_t>(options_.facts.Capability(KVM_CAP_MAX_VCPUS));
+  facts.nested_features_ebx = options_.facts.Leaf(hyperv::tlfs::CpuidLeaf::kNestedFeatures).ebx;
+  facts.kvm = options_.kvm_leaf;
   return facts;
 }
 
-void KernelBackend::OnHyperv(kvm::HypervExit exit) const {
+absl::Status KernelBackend::Start() {
+  hyperv::HypercallHost calls;
+  calls.debug = host_.debug;
+  if (Has(Enlightenment::kSynic)) {
+    const bool has_events = options_.facts.Capability(KVM_CAP_HYPERV_EVENTFD) != 0;
+    HVKIT_ASSIGN_OR_RETURN(
+        synic_,
+        KernelSynic::Create({.vp_count = options_.vp_count, .has_event_descriptors = has_events},
+                            {.vm = host_.vm, .memory = host_.memory, .kick = host_.kick}));
+    calls.connections = &synic_->connections();
+  }
+  hypercalls_.emplace(options_.in_force, calls, host_.memory);
+  return absl::OkStatus();
+}
+
+void KernelBackend::OnHyperv(VpIndex vp, kvm::HypervExit exit) {
   switch (exit.type()) {
-    case KVM_EXIT_HYPERV_HCALL: {
-      const auto& call = exit.hcall();
-      exit.SetHcallResult(CompleteForwardedHypercall(call.input, call.params[0], memory_));
-      return;
-    }
+    case KVM_EXIT_HYPERV_HCALL:
+      exit.SetHcallResult(hypercalls_->Complete(vp, exit.hcall()));
+      return OnKicked(vp);  // a message to itself may wait for its slot
     case KVM_EXIT_HYPERV_SYNDBG:
-      exit.SetSyndbgStatus(0);  // no debugger: nothing was sent or received
+      return OnSyndbg(vp, exit);
+    case KVM_EXIT_HYPERV_SYNIC:
+      if (synic_ != nullptr) synic_->OnExit(vp, exit.synic());
       return;
     default:
-      return;  // KVM_EXIT_HYPERV_SYNIC tells that a page moved; KVM itself has seen to it
+      return;
   }
+}
+
+void KernelBackend::OnSyndbg(VpIndex vp, kvm::HypervExit exit) const {
+  const kvm::HypervExit::Syndbg& words = exit.syndbg();
+  const hyperv::SyndbgRegisters registers{.control = words.control,
+                                          .status = words.status,
+                                          .send_page = words.send_page,
+                                          .receive_page = words.recv_page,
+                                          .pending_page = words.pending_page};
+  uint64_t status = 0;
+  if (host_.syndbg != nullptr && words.msr == static_cast<uint32_t>(MsrIndex::kSyndbgControl)) {
+    status = host_.syndbg->OnControl(vp, registers);
+  } else if (host_.syndbg != nullptr) {
+    host_.syndbg->OnPendingBuffer(vp, registers);
+  }
+  exit.SetSyndbgStatus(status);  // KVM takes it after a write of the control register only
+}
+
+void KernelBackend::OnKicked(VpIndex vp) {
+  if (synic_ != nullptr) synic_->OnKicked(vp);
 }
 
 std::optional<hyperv::CrashReport> KernelBackend::OnMsr(const kvm::Vcpu& vcpu,
@@ -103,7 +137,7 @@ std::optional<hyperv::CrashReport> KernelBackend::OnMsr(const kvm::Vcpu& vcpu,
   hyperv::CrashReport report{
       .parameters = ReadCrashParameters(vcpu), .control = control, .message = std::nullopt};
   if (CrashCtl::CrashMessage::Get(control) != 0)
-    report.message = hyperv::ReadCrashMessage(report.parameters, memory_);
+    report.message = hyperv::ReadCrashMessage(report.parameters, host_.memory);
   return report;
 }
 

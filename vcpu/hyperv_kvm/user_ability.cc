@@ -42,7 +42,6 @@ constexpr char kNestedInKvm[] =
     "it is part of KVM's emulation of VMX and SVM, which user space cannot extend";
 constexpr Remark kAbsences[] = {
     {Enlightenment::kVpRegisters, "hvkit gives guests no registers by hypercall yet"},
-    {Enlightenment::kSyndbg, "hvkit has no transport for the debugger's bytes yet"},
     {Enlightenment::kEvmcs, kNestedInKvm},
     {Enlightenment::kTlbFlushDirect, kNestedInKvm},
     {Enlightenment::kEmsrBitmap, kNestedInKvm},

@@ -115,7 +115,8 @@ absl::Status UserBackend::Start() {
                                                    .events = host_.events,
                                                    .runtime = &hooks_,
                                                    .apic = &hooks_,
-                                                   .eoi_assist = &hooks_});
+                                                   .eoi_assist = &hooks_,
+                                                   .syndbg = host_.syndbg});
   return StartHypercalls();
 }
 

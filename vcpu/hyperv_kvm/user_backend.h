@@ -19,6 +19,7 @@
 #include "hyperv/host/guest_memory.h"
 #include "hyperv/host/ids.h"
 #include "hyperv/hypercall/call_table.h"
+#include "hyperv/partition/host_hooks.h"
 #include "hyperv/partition/partition.h"
 #include "hyperv/partition/partition_events.h"
 #include "hyperv/policy/policy.h"
@@ -60,7 +61,9 @@ class UserBackend {
     hyperv::PartitionEvents& events;
     // Makes the VP's thread call OnKicked before it enters the guest again (VcpuThread::Kick).
     TimerfdScheduler::KickVp kick;
-    // The debugger's hypercalls; null: there are none.
+    // The debugger, by MSR and by hypercall. Null: nothing is sent or received, and the hypercalls
+    // do not exist.
+    hyperv::SyndbgTransport* syndbg = nullptr;
     hyperv::DebugChannel* debug = nullptr;
   };
 
