@@ -42,6 +42,13 @@ def hvkit_deps():
         package = "libpugixml-dev",
         probe = "/usr/include/pugixml.hpp",
     )
+    maybe(
+        debian_headers_repository,
+        name = "libseccomp",
+        build_file = Label("//third_party/libseccomp:libseccomp.BUILD"),
+        package = "libseccomp-dev",
+        probe = "/usr/include/seccomp.h",
+    )
 
 def bazel_support_deps():
     """What Bazel 4.2.3 would otherwise download: shims and Debian's copies."""
