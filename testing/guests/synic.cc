@@ -176,7 +176,7 @@ void GuestMain(const BootInfo& boot) {
   SetIrqHandler(kSintVector, CountInterrupt);
   SetIrqHandler(kTimerVector, OnTimer, Eoi::kNone);
   SetIrqHandler(kAutoEoiVector, CountInterrupt, Eoi::kNone);
-  Check(EnableReferenceTsc() && ReadReferenceTsc().valid, "the TSC page is valid");
+  StartReferenceTime();
   RunOnEach(cpus, CheckProcessor);
 }
 

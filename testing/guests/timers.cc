@@ -380,7 +380,7 @@ void GuestMain(const BootInfo& boot) {
   }
   SetHandlers(std::make_index_sequence<kMaxCpus * kTimers>());
   StartCpus(cpus);
-  Check(EnableReferenceTsc() && ReadReferenceTsc().valid, "the TSC page is valid");
+  StartReferenceTime();
   RunAll(cpus, plan, Mode::kMessage);
   RunAll(cpus, plan, Mode::kDirect);
   RunOnEach(cpus, CheckSlots);

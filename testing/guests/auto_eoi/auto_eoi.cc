@@ -178,7 +178,7 @@ void GuestMain(const BootInfo& boot) {
   SetIrqHandler(kLowVector, OnInterrupt<kLowVector>, Eoi::kNone);
   SetIrqHandler(kMiddleVector, OnMiddle, Eoi::kNone);
   SetIrqHandler(kHighVector, OnInterrupt<kHighVector>, Eoi::kNone);
-  Check(EnableReferenceTsc() && ReadReferenceTsc().valid, "the TSC page is valid");
+  StartReferenceTime();
   Check(EnableSynic(0), "the SynIC can be turned on");
   Check(!ReadMsr(kInServiceMsr).fault.raised, "the APIC is in x2APIC mode");
   SetAutoEoiSint(kHighTimer, kHighVector, true);

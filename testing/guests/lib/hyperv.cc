@@ -47,6 +47,8 @@ bool EnableHypercalls() {
          EnableOverlay(tlfs::MsrIndex::kHypercall, g_hypercall_page);
 }
 
+const void* HypercallPage() { return g_hypercall_page; }
+
 uint64_t Hypercall(uint64_t control, uint64_t input, uint64_t output) {
   uint64_t result;
   register uint64_t r8 asm("r8") = output;

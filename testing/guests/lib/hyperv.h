@@ -28,6 +28,9 @@ namespace tlfs = hvkit::hyperv::tlfs;
 // over a page of the image. False if the MSRs do not take it.
 [[nodiscard]] bool EnableHypercalls();
 
+// The hypercall page's place.
+[[nodiscard]] const void* HypercallPage();
+
 // Calls through the page; EnableHypercalls came before. Addresses are guest-physical; a fast call
 // has its input there.
 [[nodiscard]] uint64_t Hypercall(uint64_t control, uint64_t input, uint64_t output);

@@ -2,6 +2,7 @@
 
 #include "testing/guests/lib/cpu.h"
 #include "testing/guests/lib/layout.h"
+#include "testing/guests/lib/report.h"
 
 namespace hvkit::guest {
 namespace {
@@ -58,6 +59,21 @@ void FreeSlot(unsigned cpu, unsigned sint) {
   if ((header.flags.raw & tlfs::MessageFlags::MessagePending::kMask) != 0) WriteEom();
 }
 
+bool HasEventFlag(unsigned cpu, unsigned sint, unsigned flag) {
+  const volatile uint64_t& word = g_event_pages[cpu].sints[sint].words[flag / 64];
+  return (word >> (flag % 64) & 1) != 0;
+}
+
+bool TakeEventFlag(unsigned cpu, unsigned sint, unsigned flag) {
+  uint64_t& word = g_event_pages[cpu].sints[sint].words[flag / 64];
+  bool was_set;
+  asm volatile("lock btrq %2, %0"
+               : "+m"(word), "=@ccc"(was_set)
+               : "r"(uint64_t{flag % 64})
+               : "memory");
+  return was_set;
+}
+
 TimerMessage ReadTimerMessage(unsigned cpu, unsigned sint) {
   const volatile tlfs::MessageHeader& header = SlotHeader(cpu, sint);
   TimerMessage result;
@@ -96,6 +112,12 @@ StimerConfig DirectTimer(uint8_t vector) {
   StimerConfig::DirectMode::Set(config, 1);
   StimerConfig::ApicVector::Set(config, vector);
   return config;
+}
+
+void StartReferenceTime() {
+  constexpr char kName[] = "the TSC page is valid";
+  if (!EnableReferenceTsc() || !ReadReferenceTsc().valid) Fatal(kName, "it is not");
+  Check(true, kName);
 }
 
 uint64_t Now() { return ReadReferenceTsc().value; }

@@ -26,6 +26,10 @@ void WriteEom();
 // Frees the slot by the protocol of the TLFS: EOM where the hypervisor asks for it.
 void FreeSlot(unsigned cpu, unsigned sint);
 
+[[nodiscard]] bool HasEventFlag(unsigned cpu, unsigned sint, unsigned flag);
+// Clears it; whether it was set.
+[[nodiscard]] bool TakeEventFlag(unsigned cpu, unsigned sint, unsigned flag);
+
 struct TimerMessage {
   bool present = false;  // the slot has a timer's message
   tlfs::TimerMessagePayload payload;
@@ -42,7 +46,9 @@ void SetTimerCount(unsigned timer, uint64_t count);
 inline constexpr uint64_t kTicksPerSecond = 10'000'000;
 inline constexpr uint64_t kTicksPerMs = kTicksPerSecond / 1000;
 
-// Reference time by the TSC page, which has to be on and valid.
+// Turns on the TSC page. Ends the guest if that is not valid, since everything here counts on it.
+void StartReferenceTime();
+// Reference time by the TSC page, after StartReferenceTime.
 [[nodiscard]] uint64_t Now();
 // Lets interrupts in until then, without halting.
 void ServeInterruptsUntil(uint64_t time);
