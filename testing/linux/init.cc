@@ -1,5 +1,6 @@
 // Process 1 of the default Linux guest: prints what the guest's kernel found, as lines
-// `hvkit-guest: KEY=VALUE`, and powers the machine off.
+// `hvkit-guest: KEY=VALUE`, and powers the machine off. With `hvkit.stress=SECONDS` on the kernel's
+// command line it then puts the machine under stress and says what came of it.
 
 #include <sys/klog.h>
 #include <sys/mount.h>
@@ -10,13 +11,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <string>
 #include <utility>
 
 #include "testing/linux/kernel_log.h"
+#include "testing/linux/stress.h"
 
 namespace {
 
@@ -105,6 +109,27 @@ void PrintFindings(int64_t boot_ms) {
   Print("boot_ms", std::to_string(boot_ms));
 }
 
+// What follows `hvkit.stress=`; 0 if there is no such word.
+int StressSeconds() {
+  constexpr char kWord[] = "hvkit.stress=";
+  const std::string words = ReadLine("/proc/cmdline");
+  const size_t at = words.find(kWord);
+  return at == std::string::npos ? 0 : std::atoi(words.c_str() + at + sizeof(kWord) - 1);
+}
+
+void PrintStress(const hvkit::testing::StressResult& result) {
+  const std::string trouble = hvkit::testing::FindTrouble(ReadKernelLog());
+  const std::string& failure = result.failure.empty() ? trouble : result.failure;
+  Print("stress_remaps", std::to_string(result.remaps));
+  Print("stress_reads", std::to_string(result.reads));
+  Print("stress_migrations", std::to_string(result.migrations));
+  Print("stress_barriers", std::to_string(result.barriers));
+  Print("stress_handovers", std::to_string(result.handovers));
+  Print("stress_ticks", std::to_string(result.ticks));
+  Print("stress_latest_tick_ms", std::to_string(result.latest_ms));
+  Print("stress", failure.empty() ? "ok" : "FAIL: " + failure);
+}
+
 }  // namespace
 
 int main() {
@@ -112,6 +137,9 @@ int main() {
   MountFileSystems();
   PrepareConsole();
   PrintFindings(boot_ms);
+  if (const int stress = StressSeconds(); stress > 0) {
+    PrintStress(hvkit::testing::RunStress(std::chrono::seconds(stress)));
+  }
   std::fflush(stdout);
   tcdrain(STDOUT_FILENO);
   reboot(RB_POWER_OFF);

@@ -1,5 +1,6 @@
 #include "testing/linux/kernel_log.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <utility>
 
@@ -32,6 +33,17 @@ KernelFindings FindInKernelLog(std::string_view log) {
       .ipi = ChooseByLine(log, "Using IPI hypercalls", "hypercall", "apic"),
       .tlbflush = ChooseByLine(log, "Using hypercall for remote TLB flush", "hypercall", "native"),
   };
+}
+
+std::string FindTrouble(std::string_view log) {
+  constexpr std::string_view kSigns[] = {"soft lockup",           "hard LOCKUP", "detected stall",
+                                         "blocked for more than", "BUG: ",       "Oops: "};
+  size_t first = std::string_view::npos;
+  for (const std::string_view sign : kSigns) first = std::min(first, log.find(sign));
+  if (first == std::string_view::npos) return "";
+  const size_t newline = log.rfind('\n', first);
+  const size_t begin = newline == std::string_view::npos ? 0 : newline + 1;
+  return std::string(log.substr(begin, log.find('\n', first) - begin));
 }
 
 }  // namespace hvkit::testing

@@ -19,6 +19,10 @@ struct KernelFindings {
 // `log` is the kernel's ring buffer as syslog(2) gives it.
 [[nodiscard]] KernelFindings FindInKernelLog(std::string_view log);
 
+// The first line that says that a processor or a task did not get further or that the kernel itself
+// is broken; empty if there is none.
+[[nodiscard]] std::string FindTrouble(std::string_view log);
+
 }  // namespace hvkit::testing
 
 #endif  // HVKIT_TESTING_LINUX_KERNEL_LOG_H_

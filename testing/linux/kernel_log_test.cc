@@ -49,5 +49,19 @@ TEST(KernelLogTest, OneHypercallDoesNotImplyTheOther) {
   EXPECT_EQ(findings.tlbflush, "hypercall");
 }
 
+TEST(KernelLogTest, WorkingKernelHasNoTrouble) { EXPECT_EQ(FindTrouble(kHyperVLog), ""); }
+
+TEST(KernelLogTest, FirstLineOfTroubleIsFound) {
+  EXPECT_EQ(FindTrouble("<6>[    1.0] fine\n"
+                        "<0>[   30.0] watchdog: BUG: soft lockup - CPU#1 stuck for 22s!\n"
+                        "<3>[   40.0] rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:\n"),
+            "<0>[   30.0] watchdog: BUG: soft lockup - CPU#1 stuck for 22s!");
+}
+
+TEST(KernelLogTest, TroubleInTheLastLineIsFound) {
+  EXPECT_EQ(FindTrouble("<3>[    1.0] rcu: INFO: rcu_preempt self-detected stall on CPU"),
+            "<3>[    1.0] rcu: INFO: rcu_preempt self-detected stall on CPU");
+}
+
 }  // namespace
 }  // namespace hvkit::testing
