@@ -1,4 +1,4 @@
-// The synthetic debugger's registers: subfields of their words.
+// The synthetic debugger's command and its status. SyndbgOptions is in msr.h.
 //
 // The TLFS names neither the MSRs nor their bits: QEMU's hw/hyperv/syndbg.c and hyperv-proto.h,
 // Linux's arch/x86/kvm/hyperv.h. The hypercalls' blocks are in hypercall_vp.h. Immutable.
@@ -26,12 +26,6 @@ struct SyndbgStatus {
   using ReceiveSuccess = Field<2, 1>;
   using Reset = Field<3, 1>;
   using ReceivedSize = Field<16, 16>;
-};
-
-// HV_X64_MSR_SYNDBG_OPTIONS.
-struct SyndbgOptions {
-  uint64_t raw = 0;
-  using UseHypercalls = Field<2, 1>;
 };
 
 }  // namespace hvkit::hyperv::tlfs

@@ -100,6 +100,7 @@ def kvm_guest_test(
         expect_stderr = [],
         expect_events = [],
         data = [],
+        through = None,
         l1 = ["6.1"],
         rig_args = [],
         software_kvm_exceptions = {},
@@ -117,6 +118,7 @@ def kvm_guest_test(
       expect_stderr: texts in lines of the VMM's standard error.
       expect_events: texts in lines of the VMM's --events file.
       data: files that vmm_args name.
+      through: the label of a static program that runs the VMM: its arguments are the VMM and the VMM's.
       l1: as of kvm_cc_test.
       rig_args: as of kvm_cc_test.
       software_kvm_exceptions: as of kvm_cc_test, for the guest's checks; on whichever processor. A
@@ -132,14 +134,15 @@ def kvm_guest_test(
     exceptions = dict(software_kvm_exceptions)
     if "--hyperv=kernel" in vmm_args:
         exceptions["*"] = "it has no Hyper-V emulation for --hyperv=kernel"
+    programs = ([through] if through else []) + [Label("//vmm")]
     _kvm_test(
         name,
         "run_guest",
         ["--run-on-kvm=$(location %s)" % Label("//testing/rig:run_on_kvm"), "--l1={l1}"] + expectations +
         _exceptions(exceptions) +
-        rig_args + ["--", "$(location %s)" % Label("//vmm"), "--kernel=$(location %s)" % guest] +
-        ["'%s'" % arg for arg in vmm_args],
-        data + [guest, Label("//vmm")],
+        rig_args + ["--"] + ["$(location %s)" % program for program in programs] +
+        ["--kernel=$(location %s)" % guest] + ["'%s'" % arg for arg in vmm_args],
+        data + [guest] + programs,
         l1,
         tags,
         size = size,
