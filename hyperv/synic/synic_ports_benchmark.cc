@@ -95,12 +95,12 @@ struct Guest {
 };
 
 void Rdtsc(benchmark::State& state) {
-  for (auto _ : state) benchmark::DoNotOptimize(__builtin_ia32_rdtsc());
+  for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(__builtin_ia32_rdtsc());
 }
 BENCHMARK(Rdtsc)->Name("rdtsc");
 
 void Signal(benchmark::State& state, Connections& connections, uint32_t id) {
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(id);
     benchmark::DoNotOptimize(connections.SignalEvent(kVp, id, 0));
   }
@@ -130,7 +130,7 @@ BENCHMARK(SignalSynic)->Name("ports_signal_event+synic_flag_already_set");
 void PostDevice(benchmark::State& state) {
   NullDevice device;
   Table table(device, device);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(
         table.connections().PostMessage(kVp, kMessageId, kType, std::span(kPayload)));
   }
@@ -140,7 +140,7 @@ BENCHMARK(PostDevice)->Name("ports_post_message_240B");
 void PostSynic(benchmark::State& state) {
   Guest guest;
   Table table(guest.messages, guest.events);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(
         table.connections().PostMessage(kVp, kMessageId, kType, std::span(kPayload)));
     benchmark::DoNotOptimize(guest.memory.Clear(kSint));
