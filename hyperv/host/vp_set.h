@@ -72,7 +72,6 @@ class VpSet {
     return found;
   }
 
- private:
   // std::popcount calls a library where the processor's instruction may be missing.
   static constexpr uint32_t CountBits(uint64_t word) {
     word -= word >> 1 & 0x5555'5555'5555'5555;
@@ -80,6 +79,8 @@ class VpSet {
     word = (word + (word >> 4)) & 0x0F0F'0F0F'0F0F'0F0F;
     return static_cast<uint32_t>((word * 0x0101'0101'0101'0101) >> 56);
   }
+
+ private:
   // `word` goes on to the next bank's.
   constexpr uint64_t MaskOf(uint32_t bank, const uint64_t*& word) const {
     const uint64_t mask = word == nullptr ? ~uint64_t{0} : *word++;

@@ -80,8 +80,8 @@ struct Tails {
   uint32_t output = 0;
 };
 
-CallResult Handle(const Request& request, const Tails& tails, const std::byte* input,
-                  std::byte* output) {
+[[gnu::always_inline]] inline CallResult Handle(const Request& request, const Tails& tails,
+                                                const std::byte* input, std::byte* output) {
   const CallShape& shape = request.shape();
   const size_t start = request.control.rep_start();
   return request.entry.handle(request.entry.handler,
@@ -119,7 +119,8 @@ Written WrittenBy(const Request& request, CallResult result, const Tails& tails)
   return {.first = 0, .size = shape.output + std::min(result.written(), tails.output)};
 }
 
-HypercallOutcome Finish(const Request& request, CallResult result, HypercallWords& words) {
+[[gnu::always_inline]] inline HypercallOutcome Finish(const Request& request, CallResult result,
+                                                      HypercallWords& words) {
   if (result.again()) return {.kind = Kind::kRetry};
   if (!request.shape().is_rep) return Completed(result.status());
   const uint32_t done = request.control.rep_start() + RepsDone(request, result);

@@ -6,9 +6,7 @@
 #define HVKIT_HYPERV_HYPERCALL_FLUSH_CALLS_H_
 
 #include <cstdint>
-#include <span>
 
-#include "hyperv/host/ids.h"
 #include "hyperv/host/tlb_flusher.h"
 #include "hyperv/host/vp_set.h"
 #include "hyperv/hypercall/call_table.h"
@@ -54,26 +52,11 @@ class FlushCalls {
   [[nodiscard]] bool AddTo(CallTable& table);
 
  private:
-  // What the four calls have in common.
-  struct Request {
-    VpIndex caller;
-    uint64_t address_space;
-    tlfs::FlushFlags flags;
-    std::span<const uint64_t> ranges = {};
-  };
-
-  CallResult OnSpace(const Arguments<FlushSpace>& call);
-  CallResult OnList(const Arguments<FlushList>& call);
-  CallResult OnSpaceEx(const Arguments<FlushSpaceEx>& call);
-  CallResult OnListEx(const Arguments<FlushListEx>& call);
-
-  CallResult FlushMask(const Request& request, const uint64_t& mask) const;
-  CallResult FlushSet(const Request& request, const tlfs::VpSet& set,
-                      std::span<const uint64_t> banks) const;
-  CallResult Flush(const Request& request, const VpSet& vps) const;
-  static bool IsForAll(const Request& request);
-  bool AreValid(tlfs::FlushFlags flags) const;
-  bool AreValidForList(tlfs::FlushFlags flags) const;
+  template <typename Definition>
+  CallResult OnCall(const Arguments<Definition>& call);
+  template <typename Definition>
+  tlfs::HvStatus ReadVps(const Arguments<Definition>& call, VpSet& vps) const;
+  uint64_t KnownFlags(bool is_list) const;
 
   TlbFlusher& tlb_;
   const uint32_t vp_count_;

@@ -1,6 +1,7 @@
 // Costs of hypercalls from their registers to a handler that does next to nothing, next to a bare
 // rdtsc. Scenario names are those of the peers' measurements, so that runs can be paired: "decode"
-// hands the set of processors over, "count" and "iterate" look at all of it. Medians:
+// hands the set of processors over, "banks" looks at its masks, "count" and "iterate" at its VPs.
+// Medians:
 // --benchmark_repetitions=7 --benchmark_enable_random_interleaving=true
 #include <benchmark/benchmark.h>
 
@@ -74,11 +75,12 @@ class FlatMemory final : public GuestMemory {
 };
 
 // What is done with a set.
-enum class Use { kDecode, kCount, kIterate };
+enum class Use { kDecode, kBanks, kCount, kIterate };
 
 uint64_t Consume(const VpSet& vps, Use use) {
   uint64_t sum = 0;
   if (use == Use::kDecode) benchmark::DoNotOptimize(vps);
+  if (use == Use::kBanks) vps.ForEachBank([&sum](uint32_t, uint64_t mask) { sum |= mask; });
   if (use == Use::kCount) sum = vps.Count();
   if (use == Use::kIterate) vps.ForEach([&sum](VpIndex vp) { sum += vp.value(); });
   return sum;
@@ -266,11 +268,12 @@ BENCHMARK_CAPTURE(GetRegisters, sixteen, 16)->Name("hc_get_vp_registers_mem_16")
 
 constexpr const char* NameOf(Use use) {
   if (use == Use::kDecode) return "_decode";
+  if (use == Use::kBanks) return "_banks";
   return use == Use::kCount ? "_count" : "_iterate";
 }
 
 void RegisterSets() {
-  for (const Use use : {Use::kDecode, Use::kCount, Use::kIterate}) {
+  for (const Use use : {Use::kDecode, Use::kBanks, Use::kCount, Use::kIterate}) {
     const std::string flush = "hc_flush_va_space_ex_";
     benchmark::RegisterBenchmark((flush + "4096of4096" + NameOf(use)).c_str(), FlushSpaceExSet,
                                  4096, use);
@@ -278,7 +281,7 @@ void RegisterSets() {
                                  use);
     benchmark::RegisterBenchmark((flush + "2of4096" + NameOf(use)).c_str(), FlushSpaceExSet, 2,
                                  use);
-    if (use == Use::kCount) continue;
+    if (use == Use::kBanks || use == Use::kCount) continue;
     for (const int vps : {64, 1024}) {
       const std::string ipi = "hc_send_ipi_ex_" + std::to_string(vps) + "VP";
       benchmark::RegisterBenchmark((ipi + NameOf(use)).c_str(), SendIpiExSet, vps, use);

@@ -4,8 +4,6 @@
 #ifndef HVKIT_HYPERV_HYPERCALL_VP_SET_H_
 #define HVKIT_HYPERV_HYPERCALL_VP_SET_H_
 
-#include <bit>
-#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -26,7 +24,7 @@ constexpr VpSet ReadVpMask(const uint64_t& mask, uint32_t vp_count) {
 constexpr tlfs::HvStatus ReadVpSet(const tlfs::VpSet& set, std::span<const uint64_t> banks,
                                    uint32_t vp_count, VpSet& result) {
   using Format = tlfs::VpSet::Format;
-  if (banks.size() != static_cast<size_t>(std::popcount(set.valid_bank_mask))) {
+  if (banks.size() != VpSet::CountBits(set.valid_bank_mask)) {
     return tlfs::HvStatus::kInvalidHypercallInput;
   }
   switch (static_cast<Format>(set.format)) {
