@@ -25,19 +25,19 @@ class VpSet {
   // Empty.
   constexpr VpSet() = default;
   // The VPs 0 .. vp_count - 1; `vp_count` is at most kMaxVps.
-  static constexpr VpSet All(uint32_t vp_count) { return VpSet(~uint64_t{0}, nullptr, vp_count); }
+  static constexpr VpSet All(uint32_t vp_count) { return VpSet(kAllOnes, &kAllOnes, 0, vp_count); }
   // `words[k]` is the bank of the k-th set bit of `banks`; VPs from `vp_count` on are left out.
   static constexpr VpSet Sparse(uint64_t banks, const uint64_t* words, uint32_t vp_count) {
-    return VpSet(banks, words, vp_count);
+    return VpSet(banks, words, 1, vp_count);
   }
 
   // Calls visit(bank, mask) for each bank with a VP of the set, upwards; the mask is not 0.
   template <typename Visit>
   constexpr void ForEachBank(Visit&& visit) const {
     const uint64_t* word = words_;
-    for (uint64_t left = banks_; left != 0; left &= left - 1) {
+    for (uint64_t left = banks_; left != 0;) {
       const auto bank = static_cast<uint32_t>(std::countr_zero(left));
-      const uint64_t mask = MaskOf(bank, word);
+      const uint64_t mask = TakeMask(left, word);
       if (mask != 0) visit(bank, mask);
     }
   }
@@ -59,8 +59,8 @@ class VpSet {
   // Looks no further than the first VP.
   constexpr bool IsEmpty() const {
     const uint64_t* word = words_;
-    for (uint64_t left = banks_; left != 0; left &= left - 1) {
-      if (MaskOf(static_cast<uint32_t>(std::countr_zero(left)), word) != 0) return false;
+    for (uint64_t left = banks_; left != 0;) {
+      if (TakeMask(left, word) != 0) return false;
     }
     return true;
   }
@@ -81,24 +81,29 @@ class VpSet {
   }
 
  private:
-  // `word` goes on to the next bank's.
-  constexpr uint64_t MaskOf(uint32_t bank, const uint64_t*& word) const {
-    const uint64_t mask = word == nullptr ? ~uint64_t{0} : *word++;
-    return bank == last_bank_ ? mask & last_mask_ : mask;
+  static constexpr uint64_t kAllOnes = ~uint64_t{0};
+
+  // The mask of the lowest bank of `left`, which goes on to the next one as `word` does.
+  constexpr uint64_t TakeMask(uint64_t& left, const uint64_t*& word) const {
+    left &= left - 1;
+    const uint64_t mask = *word;
+    word += step_;
+    return left == 0 ? mask & highest_mask_ : mask;
   }
 
-  constexpr VpSet(uint64_t banks, const uint64_t* words, uint32_t vp_count) : words_(words) {
+  constexpr VpSet(uint64_t banks, const uint64_t* words, size_t step, uint32_t vp_count)
+      : words_(words), step_(step) {
     vp_count = std::min(vp_count, kMaxVps);
     const uint32_t used = (vp_count + kBankBits - 1) / kBankBits;
-    banks_ = used == 0 ? 0 : banks & (~uint64_t{0} >> (kBankBits - used));
-    last_bank_ = used - 1;
-    last_mask_ = ~uint64_t{0} >> ((kBankBits - vp_count % kBankBits) % kBankBits);
+    banks_ = used == 0 ? 0 : banks & (kAllOnes >> (kBankBits - used));
+    const bool has_last = used != 0 && (banks_ >> (used - 1)) != 0;
+    if (has_last) highest_mask_ = kAllOnes >> ((kBankBits - vp_count % kBankBits) % kBankBits);
   }
 
   uint64_t banks_ = 0;
-  const uint64_t* words_ = nullptr;  // Null: all ones
-  uint32_t last_bank_ = 0;
-  uint64_t last_mask_ = 0;
+  const uint64_t* words_ = &kAllOnes;
+  size_t step_ = 0;                   // From one bank's word to the next: 0 or 1
+  uint64_t highest_mask_ = kAllOnes;  // The VPs of the highest bank that exist
 };
 
 }  // namespace hvkit::hyperv
