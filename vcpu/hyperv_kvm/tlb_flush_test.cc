@@ -130,7 +130,7 @@ class TlbFlushTest : public ::testing::Test {
 TEST_F(TlbFlushTest, RunningVpsUseNothingOldOnceItIsOver) {
   Make(Guest::kStays);
   ASSERT_NO_FATAL_FAILURE(Start());
-  for (int i = 0; i < 500; ++i) {
+  for (int i = 0; i < 200; ++i) {
     for (const GuestRunner* runner : runners_) runner->WaitUntilInGuest();
     ASSERT_FALSE(AnyUsesOlderThan(ChangeAndFlush(VpIndex(0))));
   }
@@ -139,7 +139,7 @@ TEST_F(TlbFlushTest, RunningVpsUseNothingOldOnceItIsOver) {
 TEST_F(TlbFlushTest, HaltedVpsAreNotWaitedForAndFlushBeforeTheyRun) {
   Make(Guest::kHalts);
   ASSERT_NO_FATAL_FAILURE(Start());
-  for (int i = 0; i < 500; ++i) {
+  for (int i = 0; i < 200; ++i) {
     const uint64_t version = ChangeAndFlush(VpIndex(0));
     for (auto& thread : threads_) thread->Kick();
     ASSERT_FALSE(AnyUsesOlderThan(version));
@@ -179,7 +179,7 @@ TEST_F(TlbFlushTest, StoppedVpsAreNotWaitedFor) {
 // All flush all, each from its own exits, while somebody pauses and resumes them: nobody waits for
 // somebody who waits, and nothing old is used.
 TEST_F(TlbFlushTest, VpsThatFlushEachOtherAllGoOn) {
-  constexpr int kFlushes = 2'000;
+  constexpr int kFlushes = 1'000;
   Make(Guest::kExits);
   std::atomic<uint32_t> stale{0};
   for (uint32_t i = 0; i < kVps; ++i) {
@@ -189,7 +189,7 @@ TEST_F(TlbFlushTest, VpsThatFlushEachOtherAllGoOn) {
     });
   }
   ASSERT_NO_FATAL_FAILURE(Start());
-  while (threads_[0]->Pause().ok()) threads_[0]->Resume();
+  for (int i = 0; i < 100 && threads_[0]->Pause().ok(); ++i) threads_[0]->Resume();
   for (auto& thread : threads_) ASSERT_OK(thread->Join());
   EXPECT_EQ(stale, 0u);
 }
