@@ -1,7 +1,7 @@
 // Registers of virtual processors by their HV_REGISTER_NAME.
 //
 // TLFS: datatypes/hv_register_name.md, hypercalls/HvCallGetVpRegisters.md, HvCallSetVpRegisters.md.
-// The synthetic registers that are MSRs too are named in hyperv/hypercall/msr_registers.h.
+// Which names there are is the host's choice.
 #ifndef HVKIT_HYPERV_HOST_VP_REGISTER_ACCESS_H_
 #define HVKIT_HYPERV_HOST_VP_REGISTER_ACCESS_H_
 
