@@ -13,7 +13,9 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <string>
@@ -72,6 +74,7 @@ std::vector<std::string> CommandOf(int argc, char** argv, uint16_t port) {
 [[noreturn]] void Exec(std::vector<std::string> command) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (std::string& argument : command) arguments.push_back(argument.data());
   arguments.push_back(nullptr);
   execv(arguments[0], arguments.data());
@@ -83,8 +86,8 @@ std::vector<std::string> CommandOf(int argc, char** argv, uint16_t port) {
 
 int main(int argc, char** argv) {
   const int debugger = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  BringLoopbackUp(debugger);
-  const uint16_t port = Bind(debugger);
+  if (debugger >= 0) BringLoopbackUp(debugger);
+  const uint16_t port = debugger >= 0 ? Bind(debugger) : 0;
   if (argc < 2 || port == 0) {
     std::fprintf(stderr, "echo_debugger: no command, or no port: %s\n", std::strerror(errno));
     return kCannotRun;

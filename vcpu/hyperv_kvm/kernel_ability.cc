@@ -17,21 +17,21 @@ using hyperv::Enlightenment;
 // An enlightenment that needs a capability besides its CPUID bits. For the two whose bits KVM
 // reports only after the capability was enabled on a vCPU, the capability alone decides.
 struct CapabilityRule {
-  Enlightenment enlightenment;
   uint32_t cap;
+  Enlightenment enlightenment;
   bool decides_alone;
 };
 constexpr CapabilityRule kCapabilityRules[] = {
-    {Enlightenment::kVapic, KVM_CAP_HYPERV_VAPIC, false},
-    {Enlightenment::kSpinlocks, KVM_CAP_HYPERV_SPIN, false},
-    {Enlightenment::kTime, KVM_CAP_HYPERV_TIME, false},
-    {Enlightenment::kVpIndex, KVM_CAP_HYPERV_VP_INDEX, false},
-    {Enlightenment::kSynic, KVM_CAP_HYPERV_SYNIC2, false},
-    {Enlightenment::kTlbFlush, KVM_CAP_HYPERV_TLBFLUSH, false},
-    {Enlightenment::kIpi, KVM_CAP_HYPERV_SEND_IPI, false},
-    {Enlightenment::kEnforceCpuid, KVM_CAP_HYPERV_ENFORCE_CPUID, false},
-    {Enlightenment::kEvmcs, KVM_CAP_HYPERV_ENLIGHTENED_VMCS, true},
-    {Enlightenment::kTlbFlushDirect, KVM_CAP_HYPERV_DIRECT_TLBFLUSH, true},
+    {KVM_CAP_HYPERV_VAPIC, Enlightenment::kVapic, false},
+    {KVM_CAP_HYPERV_SPIN, Enlightenment::kSpinlocks, false},
+    {KVM_CAP_HYPERV_TIME, Enlightenment::kTime, false},
+    {KVM_CAP_HYPERV_VP_INDEX, Enlightenment::kVpIndex, false},
+    {KVM_CAP_HYPERV_SYNIC2, Enlightenment::kSynic, false},
+    {KVM_CAP_HYPERV_TLBFLUSH, Enlightenment::kTlbFlush, false},
+    {KVM_CAP_HYPERV_SEND_IPI, Enlightenment::kIpi, false},
+    {KVM_CAP_HYPERV_ENFORCE_CPUID, Enlightenment::kEnforceCpuid, false},
+    {KVM_CAP_HYPERV_ENLIGHTENED_VMCS, Enlightenment::kEvmcs, true},
+    {KVM_CAP_HYPERV_DIRECT_TLBFLUSH, Enlightenment::kTlbFlushDirect, true},
 };
 
 // Enlightenments whose other half would be ours.
