@@ -22,11 +22,13 @@ namespace {
 
 constexpr char kQemu[] = "qemu-system-x86_64";
 
-std::string KernelCommandLine(const Options& options) {
-  // A panic must end QEMU; the timer check races on a busy host; with several CPUs the kernel would
-  // distrust the TSC, and KVM would then not offer its guests a reference TSC page.
-  return absl::StrCat("console=ttyS0 quiet panic=-1 no_timer_check mitigations=off rdinit=",
-                      kInitPath, options.cpus > 1 ? " tsc=reliable" : "");
+std::string KernelCommandLine() {
+  // A panic must end QEMU; the timer check races on a busy host; with several CPUs, or when the
+  // host keeps QEMU waiting, the kernel would distrust the TSC, and KVM would then not offer its
+  // guests a reference TSC page.
+  return absl::StrCat(
+      "console=ttyS0 quiet panic=-1 no_timer_check mitigations=off tsc=reliable rdinit=",
+      kInitPath);
 }
 
 void Redirect(int fd, const char* path, int flags) {
@@ -85,7 +87,7 @@ std::vector<std::string> QemuArguments(const Options& options, const MachineFile
           "-initrd",
           files.initrd,
           "-append",
-          KernelCommandLine(options)};
+          KernelCommandLine()};
 }
 
 absl::StatusOr<Machine> Machine::Start(const Options& options, const MachineFiles& files) {
