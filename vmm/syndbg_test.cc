@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "hyperv/tlfs/syndbg.h"
@@ -74,6 +75,7 @@ class SyndbgTest : public ::testing::Test {
     std::byte pending{};
     do {
       ASSERT_EQ(memory_.Read(Gpa(kPendingByte), std::span(&pending, 1)), hyperv::MemFault::kNone);
+      std::this_thread::yield();
     } while (std::to_integer<uint8_t>(pending) != value);
   }
   std::string Ram(uint64_t at, size_t size) const {
