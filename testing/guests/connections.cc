@@ -41,6 +41,9 @@ constexpr uint64_t kHeldEvery = 8;      // of messages that stay in their slot f
 constexpr uint64_t kSignalsEvery = 16;  // messages
 constexpr uint64_t kRounds = 100;
 constexpr uint64_t kWait = 20 * kTicksPerMs;
+constexpr uint64_t kMoment = kTicksPerMs / 4;
+constexpr unsigned kTimer = 0;
+constexpr uint8_t kTimerVector = 0xd0;
 constexpr uint64_t kPatience = 30 * kTicksPerSecond;
 constexpr unsigned kFirstSize = sizeof(uint64_t);
 
@@ -157,6 +160,7 @@ void SetHandlers(std::integer_sequence<unsigned, kCpus...>) {
 void Connect(unsigned cpu) {
   g_processors[cpu].cpu = cpu;
   Check(EnableSynic(cpu), "the SynIC can be turned on");
+  SetTimerConfig(kTimer, DirectTimer(kTimerVector));
   const auto vp = static_cast<uint8_t>(ReadMsr(tlfs::MsrIndex::kVpIndex).value);
   for (unsigned sint = kFirstSint; sint < kFirstSint + kSints; ++sint) {
     SetSint(sint, SintWithVector(VectorOf(cpu, sint)));
@@ -184,19 +188,15 @@ HvStatus Signal(uint8_t id) {
       static_cast<uint64_t>(CallCode::kSignalEvent) | tlfs::HypercallControl::Fast::kMask, id, 0);
 }
 
-// Lets another processor run, where they share one.
-void Yield() {
-  constexpr uint64_t kSpins = 1000;
-  (void)Hypercall(
-      static_cast<uint64_t>(CallCode::kNotifyLongSpinWait) | tlfs::HypercallControl::Fast::kMask,
-      kSpins, 0);
+// Halts until the next interrupt, or for a moment: others may need the machine's processor.
+void Rest() {
+  SetTimerCount(kTimer, Now() + kMoment);
+  WaitForInterrupt();
 }
 
 // Takes interrupts, then what they left in its slots.
 void Serve(Processor& processor) {
-  EnableInterrupts();
-  Pause();
-  DisableInterrupts();
+  ServeInterruptsUntil(Now() + 1);
   for (unsigned i = 0; i < kMessageSints; ++i) {
     if (!std::exchange(processor.held[i], false)) continue;
     Take(processor, kFirstSint + i);
@@ -214,7 +214,7 @@ void PostUntilTaken(Processor& processor, unsigned receiver, unsigned connection
     if (status != HvStatus::kInsufficientBuffers) break;
     ++processor.refusals;
     Serve(processor);
-    Yield();
+    Rest();
   }
   ++processor.failures;
 }
@@ -250,7 +250,7 @@ void SendAndReceive(void* argument) {
   const uint64_t limit = Now() + kPatience;
   while (!HasAll(processor) && Now() < limit) {
     Serve(processor);
-    Yield();
+    Rest();
   }
 }
 
@@ -280,8 +280,7 @@ template <typename Condition>
 bool ComesTrue(Condition condition) {
   const uint64_t limit = Now() + kTicksPerSecond;
   while (!condition() && Now() < limit) {
-    ServeInterruptsUntil(Now() + kTicksPerMs / 10);
-    Yield();
+    Rest();
   }
   return condition();
 }
@@ -299,7 +298,7 @@ void CheckEvents(unsigned cpu) {
   const uint64_t before = processor.event_interrupts.load();
   const auto is_set = [cpu] { return HasEventFlag(cpu, kEventSint, EventId(cpu)); };
   SignalTo(processor, cpu, 0);
-  for (const uint64_t limit = Now() + kTicksPerSecond; !is_set() && Now() < limit;) Yield();
+  for (const uint64_t limit = Now() + kTicksPerSecond; !is_set() && Now() < limit;) Pause();
   Check(is_set(), "an event sets its flag");
   SignalTo(processor, cpu, 0);
   ServeInterruptsUntil(Now() + kWait);
@@ -325,7 +324,7 @@ void CheckFlowControl() {
   const auto is_through = [&] { return self.inboxes[0].received == posted; };
   for (const uint64_t limit = Now() + kTicksPerSecond; !is_through() && Now() < limit;) {
     Serve(self);
-    Yield();
+    Rest();
   }
   CheckEqual(self.inboxes[0].received, posted, "what it took arrives");
   CheckEqual(self.inboxes[0].out_of_order, 0, "in order");

@@ -184,7 +184,8 @@ void Tick(Shared& shared, Clock::time_point due) {
   shared.counters.ticks.fetch_add(1, std::memory_order_relaxed);
 }
 
-class Stress {
+// Threads at a standstill keep it alive.
+class Stress : public std::enable_shared_from_this<Stress> {
  public:
   Stress() {
     shared_.cpus = UsableCpus();
@@ -210,7 +211,7 @@ class Stress {
     return Result();
   }
 
-  // Nothing may be destroyed before that.
+ private:
   bool AllDone() const {
     for (const auto& worker : workers_) {
       if (!worker->done) return false;
@@ -218,7 +219,6 @@ class Stress {
     return true;
   }
 
- private:
   void Add(std::string name, std::function<void(Shared&)> round) {
     workers_.push_back(std::make_unique<Worker>());
     workers_.back()->name = std::move(name);
@@ -267,7 +267,7 @@ class Stress {
   }
 
   void Start(Worker& worker) {
-    worker.thread = std::thread([this, &worker] {
+    worker.thread = std::thread([this, self = shared_from_this(), &worker] {
       while (!shared_.stop) {
         worker.round(shared_);
         worker.rounds.fetch_add(1, std::memory_order_relaxed);
@@ -289,6 +289,7 @@ class Stress {
   // Waits for a moment in which each thread must have got further; false if one has not.
   bool WatchOnce() {
     std::vector<uint64_t> before;
+    before.reserve(workers_.size());
     for (const auto& worker : workers_) before.push_back(worker->rounds);
     const Clock::time_point limit = Clock::now() + kStandstill;
     for (size_t i = 0; i < workers_.size(); ++i) {
@@ -323,12 +324,6 @@ class Stress {
 
 }  // namespace
 
-StressResult RunStress(milliseconds duration) {
-  auto stress = std::make_unique<Stress>();
-  StressResult result = stress->Run(duration);
-  // Threads at a standstill still use it.
-  if (!stress->AllDone()) (void)stress.release();
-  return result;
-}
+StressResult RunStress(milliseconds duration) { return std::make_shared<Stress>()->Run(duration); }
 
 }  // namespace hvkit::testing
