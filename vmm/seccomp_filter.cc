@@ -29,12 +29,14 @@ constexpr int kAllowed[] = {
     // Locks, and what signals interrupt.
     SCMP_SYS(futex), SCMP_SYS(restart_syscall), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask),
     SCMP_SYS(gettid), SCMP_SYS(getpid), SCMP_SYS(sched_yield),
+    // The first steps of a thread that has been made, but not yet run.
+    SCMP_SYS(set_robust_list), SCMP_SYS(rseq),
     // Time.
     SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep), SCMP_SYS(timerfd_settime),
     // The console, timers, events and the debugger's socket, all of them open already.
     SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(poll), SCMP_SYS(ppoll),
     SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(sendto),
-    SCMP_SYS(recvfrom), SCMP_SYS(lseek), SCMP_SYS(fstat),
+    SCMP_SYS(recvfrom), SCMP_SYS(signalfd4), SCMP_SYS(lseek), SCMP_SYS(fstat),
     // Routes to SINTs, which a guest makes and unmakes while it runs.
     SCMP_SYS(eventfd2), SCMP_SYS(close),
     // malloc, and overlay pages (mmap and mprotect are below).
@@ -164,7 +166,18 @@ absl::Status AllowSome(const Filter& filter) {
   return Allow(filter, SCMP_SYS(newfstatat), SCMP_A3_64(SCMP_CMP_EQ, AT_EMPTY_PATH));
 }
 
+// malloc and absl::Mutex ask the C library for the number of processors and the like when they are
+// first under pressure. It reads files for that, opened in just this way, and does without where it
+// may not.
+absl::Status RefuseFilesOfTheCLibrary(const Filter& filter) {
+  const int error = seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EACCES), SCMP_SYS(openat), 1,
+                                     SCMP_A2_32(SCMP_CMP_EQ, O_RDONLY | O_CLOEXEC));
+  HVKIT_RETURN_IF_ERROR(ToStatus(error, "adding a rule"));
+  return Allow(filter, SCMP_SYS(sched_getaffinity));
+}
+
 absl::Status AllowAll(const Filter& filter) {
+  HVKIT_RETURN_IF_ERROR(RefuseFilesOfTheCLibrary(filter));
   HVKIT_RETURN_IF_ERROR(AllowIoctls(filter));
   for (const int call : kAllowed) HVKIT_RETURN_IF_ERROR(Allow(filter, call));
   HVKIT_RETURN_IF_ERROR(AllowData(filter));

@@ -9,9 +9,11 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -76,6 +78,17 @@ TEST(SeccompFilterDeathTest, OpeningAFileEndsTheProcessAndIsNamed) {
         std::ignore = open("/etc/passwd", O_RDONLY);
       },
       ExitedWithCode(kViolation), "vmm: .* system call 257 \\(openat\\) .* --no-seccomp");
+}
+
+TEST(SeccompFilterDeathTest, CLibraryDoesWithoutItsFiles) {
+  EXPECT_EXIT(
+      {
+        Confine();
+        const bool counted = get_nprocs() > 0;
+        const bool refused = open("/proc/stat", O_RDONLY | O_CLOEXEC) < 0 && errno == EACCES;
+        std::exit(counted && refused ? kDone : 1);
+      },
+      ExitedWithCode(kDone), "");
 }
 
 TEST(SeccompFilterDeathTest, ThreadsThatWereThereBeforeAreConfined) {
