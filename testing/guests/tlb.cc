@@ -72,6 +72,7 @@ struct Form {
 
 constexpr uint64_t kAllSpaces = FlushFlags::AllVirtualAddressSpaces::kMask;
 constexpr uint64_t kAllVps = FlushFlags::AllProcessors::kMask;
+constexpr uint64_t kExtendedRanges = FlushFlags::UseExtendedRangeFormat::kMask;
 
 constexpr Form kForms[] = {
     {"FlushVirtualAddressSpace", CallCode::kFlushVirtualAddressSpace, false, false, kAllSpaces},
@@ -87,6 +88,8 @@ constexpr Form kForms[] = {
     {"FlushVirtualAddressListEx", CallCode::kFlushVirtualAddressListEx, true, true, kAllSpaces},
     {"FlushVirtualAddressListEx, one range", CallCode::kFlushVirtualAddressListEx, true, true, 0,
      tlfs::VpSet::Format::kAll, true},
+    {"FlushVirtualAddressListEx, extended ranges", CallCode::kFlushVirtualAddressListEx, true, true,
+     kExtendedRanges, tlfs::VpSet::Format::kSparse, true},
 };
 
 alignas(tlfs::kPageSize) uint64_t g_directory[kWords];
@@ -162,6 +165,17 @@ uint64_t WriteInput(const Form& form, const Window& window, uint64_t* block) {
   }
   for (unsigned page = 0; page < kPages; ++page) *block++ = first + page * tlfs::kPageSize;
   return kPages;
+}
+
+bool IsOffered(const Form& form) {
+  return (form.flags & kExtendedRanges) == 0 || CpuidHas(tlfs::bits::kExtendedGvaRanges);
+}
+
+template <typename Function>
+void ForEachForm(Function function) {
+  for (const Form& form : kForms) {
+    if (IsOffered(form)) function(form);
+  }
 }
 
 void Flush(const Form& form, unsigned cpu) {
@@ -309,7 +323,8 @@ void ChangeAndRead(void* argument) {
   g_ready.fetch_add(1);
   while (g_ready.load() < g_cpus) Pause();
   for (uint64_t round = 0; round < g_rounds; ++round) {
-    Change(kForms[round % std::size(kForms)], reader.cpu);
+    const Form& form = kForms[round % std::size(kForms)];
+    Change(IsOffered(form) ? form : kForms[0], reader.cpu);
     InUserMode<ReadAll>(argument);
   }
 }
@@ -323,7 +338,7 @@ void CheckAllAtOnce() {
 
 // The set has processors that have not started.
 void CheckLate() {
-  for (const Form& form : kForms) Change(form, 0);
+  ForEachForm([](const Form& form) { Change(form, 0); });
   StartCpus(g_cpus);
   for (unsigned cpu = 1; cpu < g_cpus; ++cpu) RunOn(cpu, Prepare, &g_readers[cpu]);
   for (unsigned cpu = 1; cpu < g_cpus; ++cpu) RunOn(cpu, InUserMode<ReadOnce>, &g_readers[cpu]);
@@ -344,8 +359,8 @@ void GuestMain(const BootInfo& boot) {
     Check(EnableHypercalls(), "the hypercall page can be turned on");
   }
   CheckLate();
-  for (const Form& form : kForms) CheckRunning(form);
-  for (const Form& form : kForms) CheckHalted(form);
+  ForEachForm(CheckRunning);
+  ForEachForm(CheckHalted);
   CheckAllAtOnce();
 }
 
