@@ -53,7 +53,7 @@ constexpr Remark kAbsences[] = {
 
 // What works and does not pay. Measured with the benchmark of mprotect() in a Linux guest of two
 // processors: where the other one sleeps, Linux's own flush leaves it alone, and a flush by
-// hypercall wakes it, for hundreds of times the time; where it runs, the hypercall waits for an
+// hypercall wakes it, for tens of times the time; where it runs, the hypercall waits for an
 // exit to user space and the flush waits for three more ioctls, against one interrupt.
 constexpr char kFlushFromUserSpace[] =
     "a flush from user space makes each virtual processor leave KVM_RUN, which costs more than the "
