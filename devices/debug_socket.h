@@ -26,8 +26,8 @@ class DebugSocket {
   // Sends one datagram. False if it was not taken: too long, or no room. That nobody listens does
   // not matter.
   [[nodiscard]] bool Send(std::span<const std::byte> payload) const;
-  // Takes one datagram and returns its size, 0 if none waits; what does not fit is lost. Drops empty
-  // ones, as NextSize does.
+  // Takes one datagram and returns its size, 0 if none waits; what does not fit is lost. Drops
+  // empty ones, as NextSize does.
   [[nodiscard]] size_t Receive(std::span<std::byte> payload) const;
   // The size of the datagram that Receive would take; 0 if none waits. Drops empty ones, a bounded
   // number of them: while fd() is readable, ask again.
