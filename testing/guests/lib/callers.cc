@@ -8,8 +8,6 @@
 namespace hvkit::guest {
 namespace {
 
-constexpr uint64_t kLow = 0xffffffff;
-
 struct Call {
   HypercallRegisters registers;
   HypercallReturn answer;
