@@ -114,15 +114,18 @@ RunOutcome KvmRunner::OnRunError(kvm::Errno error) {
 }
 
 RunOutcome KvmRunner::Dispatch(kvm::Exit exit) {
-  ++exit_counts_[std::min<size_t>(exit.reason(), kExitReasons - 1)];
+  const uint32_t reason = exit.reason();
+  ++exit_counts_[std::min<size_t>(reason, kExitReasons - 1)];
+  if (reason == KVM_EXIT_IO) return DispatchIo(exit.io());
+  if (reason == KVM_EXIT_X86_RDMSR || reason == KVM_EXIT_X86_WRMSR) {
+    return ToOutcome(targets_.handlers.OnMsr(exit.msr()));
+  }
+  if (reason == KVM_EXIT_MMIO) return DispatchMmio(exit.mmio());
+  return DispatchRare(exit);
+}
+
+RunOutcome KvmRunner::DispatchRare(kvm::Exit exit) {
   switch (exit.reason()) {
-    case KVM_EXIT_IO:
-      return DispatchIo(exit.io());
-    case KVM_EXIT_MMIO:
-      return DispatchMmio(exit.mmio());
-    case KVM_EXIT_X86_RDMSR:
-    case KVM_EXIT_X86_WRMSR:
-      return ToOutcome(targets_.handlers.OnMsr(exit.msr()));
     case KVM_EXIT_HYPERV:
       return ToOutcome(targets_.handlers.OnHyperv(exit.hyperv()));
     case KVM_EXIT_HLT:
