@@ -10,14 +10,17 @@ constexpr uint64_t kEferLma = uint64_t{1} << 10;
 }  // namespace
 
 CallerRegisters::CallerRegisters(kvm::Vcpu& vcpu, uint64_t sync_sets)
-    : vcpu_(vcpu),
-      synced_((sync_sets & kSyncedSets) == kSyncedSets),
-      general_(synced_ ? &vcpu.sync_regs().regs : &own_general_),
-      system_(synced_ ? &vcpu.sync_regs().sregs : &own_system_) {
-  if (synced_) vcpu_.SetSyncValidRegs(kSyncedSets);
+    : vcpu_(vcpu), can_sync_((sync_sets & kSyncedSets) == kSyncedSets) {}
+
+void CallerRegisters::SyncFromNowOn(bool on) {
+  synced_ = on;
+  vcpu_.SetSyncValidRegs(on ? kSyncedSets : 0);
+  general_ = on ? &vcpu_.sync_regs().regs : &own_general_;
+  system_ = on ? &vcpu_.sync_regs().sregs : &own_system_;
 }
 
 absl::Status CallerRegisters::Load() {
+  other_exits_ = 0;
   if (synced_) return absl::OkStatus();
   HVKIT_ASSIGN_OR_RETURN(own_general_, vcpu_.GetRegs());
   HVKIT_ASSIGN_OR_RETURN(own_system_, vcpu_.GetSregs());
@@ -25,8 +28,12 @@ absl::Status CallerRegisters::Load() {
 }
 
 absl::Status CallerRegisters::Store() {
-  if (!synced_) return StoreNow();
-  vcpu_.MarkSyncDirtyRegs(KVM_SYNC_X86_REGS);
+  if (synced_) {
+    vcpu_.MarkSyncDirtyRegs(KVM_SYNC_X86_REGS);
+    return absl::OkStatus();
+  }
+  HVKIT_RETURN_IF_ERROR(StoreNow());
+  if (can_sync_) SyncFromNowOn(true);
   return absl::OkStatus();
 }
 

@@ -20,6 +20,7 @@
 #include "hyperv/tlfs/hypercall_vp.h"
 #include "hyperv/tlfs/msr.h"
 #include "hyperv/tlfs/status.h"
+#include "kvm_ioctls/exit.h"
 #include "kvm_ioctls/kvm_compat.h"
 #include "kvm_ioctls/xsave.h"
 #include "testing/status_matchers.h"
@@ -191,6 +192,14 @@ class HypercallKvmTest : public ::testing::TestWithParam<bool> {
     return Run(Called(regs, target));
   }
 
+  // Of VP 0, as its run loop would.
+  void MakeMsrExits(size_t count) {
+    kvm_run run{};
+    run.exit_reason = KVM_EXIT_X86_RDMSR;
+    run.msr.index = static_cast<uint32_t>(MsrIndex::kVpIndex);
+    for (size_t i = 0; i < count; ++i) backend().OnMsr(VpIndex(0), kvm::MsrExit(run));
+  }
+
   // Lets CPL 3 use the first 2 MiB, of the tables that CR3 points at.
   void ShareFirstPages(uint64_t cr3) {
     uint64_t table = cr3;
@@ -282,6 +291,26 @@ TEST_P(HypercallKvmTest, CallIsMadeAgainEachTime) {
   kvm_regs regs{};
   regs.rcx = Control(TwoWords::kCode) | kFast;
   for (regs.rdx = 0; regs.rdx < 3; ++regs.rdx) Call64(regs);
+  EXPECT_THAT(calls_.seen, ElementsAre(Words{0, 0}, Words{1, 0}, Words{2, 0}));
+}
+
+TEST_P(HypercallKvmTest, ExitsBringRegistersOnlyWhileThereAreCalls) {
+  kvm_regs regs{};
+  regs.rcx = Control(TwoWords::kCode) | kFast;
+  EXPECT_EQ(vcpu().run().kvm_valid_regs, 0u);
+  Call64(regs);
+  EXPECT_EQ(vcpu().run().kvm_valid_regs != 0, GetParam());
+  MakeMsrExits(16);
+  EXPECT_EQ(vcpu().run().kvm_valid_regs, 0u);
+}
+
+TEST_P(HypercallKvmTest, CallAfterManyOtherExitsIsMade) {
+  kvm_regs regs{};
+  regs.rcx = Control(TwoWords::kCode) | kFast;
+  for (regs.rdx = 0; regs.rdx < 3; ++regs.rdx) {
+    EXPECT_EQ(Call64(regs).rax, 0u);
+    MakeMsrExits(16 * regs.rdx);
+  }
   EXPECT_THAT(calls_.seen, ElementsAre(Words{0, 0}, Words{1, 0}, Words{2, 0}));
 }
 

@@ -36,7 +36,7 @@ inline constexpr uint8_t kDefaultHypercallPort = 0xE4;
 [[nodiscard]] hyperv::HypercallCode HypercallPageCode(uint8_t port);
 
 // The calls of one VP. *VP thread*. A call by general registers makes no ioctl where KVM has synced
-// registers.
+// registers and the VP calls often (caller_registers.h).
 class HypercallPort {
  public:
   // `sync_sets` is KVM_CAP_SYNC_REGS. All outlive this object.
@@ -45,6 +45,8 @@ class HypercallPort {
 
   // The guest executed an OUT of one byte to the port, just now.
   [[nodiscard]] absl::StatusOr<PortClaim> OnOut();
+  // It did something else that is not a call.
+  void NoteOtherExit() { registers_.NoteOtherExit(); }
 
  private:
   [[nodiscard]] absl::StatusOr<bool> IsInPage(uint64_t linear_page);

@@ -164,7 +164,7 @@ bool UserBackend::TscIsStable() const {
 }
 
 void UserBackend::OnMsr(VpIndex vp, kvm::MsrExit exit) {
-  hypercalls_->NoteRunning(vp);
+  hypercalls_->NoteMsrExit(vp);
   if (IsTscWrite(exit)) return OnTscWrite(vp, exit);
   VpMsrs msrs(*partition_->FindVp(vp), auto_eoi_, hooks_.vcpu(vp));
   AnswerMsrExit(exit, msrs);

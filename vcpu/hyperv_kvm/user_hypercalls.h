@@ -81,8 +81,8 @@ class UserHypercalls final : public hyperv::VpStarter {
 
   // Where an embedder adds calls of its own, before the vCPUs run.
   [[nodiscard]] hyperv::CallTable& calls() { return table_; }
-  // Of the VP: it runs.
-  void NoteRunning(hyperv::VpIndex vp) { vps_[vp.value()]->NoteRunning(); }
+  // *VP thread*: this VP has made an MSR exit.
+  void NoteMsrExit(hyperv::VpIndex vp) { vps_[vp.value()]->NoteMsrExit(); }
 
   // Thread-safe.
   hyperv::tlfs::HvStatus Start(hyperv::VpIndex vp,

@@ -41,8 +41,11 @@ class UserVp final : public RunHooks {
   void Hook(uint8_t port) { runner_.SetHooks(*this, gate_, port); }
   EntryGate& gate() { return gate_; }
 
-  // The VP has done something that only a running one does.
-  void NoteRunning() { state_.store(State::kRunning, std::memory_order_relaxed); }
+  // The VP has made an MSR exit.
+  void NoteMsrExit() {
+    NoteRunning();
+    port_.NoteOtherExit();
+  }
   // The VP is to start with that context at its next entry: the caller requests one. Thread-safe.
   // kInvalidVpState: it runs or is being started; kInvalidRegisterValue: see IsPossible.
   [[nodiscard]] hyperv::tlfs::HvStatus RequestStart(const hyperv::tlfs::InitialVpContext& context);
@@ -57,6 +60,9 @@ class UserVp final : public RunHooks {
     kToStart,
     kRunning,
   };
+
+  // The VP has done something that only a running one does.
+  void NoteRunning() { state_.store(State::kRunning, std::memory_order_relaxed); }
 
   KvmRunner& runner_;
   const SregsForm sregs_form_;
