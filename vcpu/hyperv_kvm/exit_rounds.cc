@@ -1,0 +1,339 @@
+#include "vcpu/hyperv_kvm/exit_rounds.h"
+
+#include <ctime>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "devices/io_bus.h"
+#include "hyperv/enlightenments/enlightenment.h"
+#include "hyperv/enlightenments/enlightenment_set.h"
+#include "hyperv/enlightenments/resolve.h"
+#include "hyperv/host/guest_memory.h"
+#include "hyperv/host/ids.h"
+#include "hyperv/msr/msr_outcome.h"
+#include "hyperv/partition/partition_events.h"
+#include "hyperv/partition/virtual_processor.h"
+#include "hyperv/synic/connection_handlers.h"
+#include "hyperv/synic/synic_ports.h"
+#include "hyperv/tlfs/msr.h"
+#include "hyperv/tlfs/status.h"
+#include "kvm_ioctls/exit.h"
+#include "kvm_ioctls/kvm.h"
+#include "kvm_ioctls/kvm_compat.h"
+#include "kvm_ioctls/status_macros.h"
+#include "kvm_ioctls/vcpu.h"
+#include "kvm_ioctls/vm.h"
+#include "vcpu/cpuid_merge.h"
+#include "vcpu/exit_handlers.h"
+#include "vcpu/guest_memory.h"
+#include "vcpu/hyperv_kvm/kernel_ability.h"
+#include "vcpu/hyperv_kvm/user_ability.h"
+#include "vcpu/hyperv_kvm/user_backend.h"
+#include "vcpu/kvm_runner.h"
+#include "vcpu/runner.h"
+#include "vcpu/vcpu_thread.h"
+#include "vcpu/x86_boot.h"
+
+namespace hvkit::vcpu {
+namespace {
+
+using hyperv::Gpa;
+using hyperv::VpIndex;
+using hyperv::tlfs::MsrIndex;
+
+constexpr Gpa kCode{0x10000};
+constexpr Gpa kTables{0x80000};
+constexpr uint64_t kStack = 0x30000;
+constexpr uint64_t kTssAddress = 0xFFFBD000;
+constexpr uint8_t kMarkPort = 0xF4;
+constexpr uint64_t kRflagsFixed = 2;
+constexpr VpIndex kVp(0);
+
+class QuietDevice final : public devices::IoDevice {
+ public:
+  const char* Name() const override { return "quiet"; }
+  void Read(uint64_t, std::span<std::byte>) override {}
+  void Write(uint64_t, std::span<const std::byte> data) override { last_ = data[0]; }
+
+ private:
+  volatile std::byte last_{};
+};
+
+class Handlers final : public ExitHandlers {
+ public:
+  void Attach(UserBackend& backend) { backend_ = &backend; }
+
+  ExitAction OnMsr(kvm::MsrExit exit) override {
+    if (backend_ != nullptr) {
+      backend_->OnMsr(kVp, exit);
+    } else if (exit.is_write()) {
+      exit.SetWritten();
+    } else {
+      exit.SetData(7);
+    }
+    return ExitAction::kContinue;
+  }
+  ExitAction OnHyperv(kvm::HypervExit) override { return ExitAction::kStop; }
+  ExitAction OnSystemEvent(kvm::SystemEventExit) override { return ExitAction::kStop; }
+  ExitAction OnShutdown() override { return ExitAction::kStop; }
+  ExitAction OnOther(kvm::Exit) override { return ExitAction::kStop; }
+  ExitAction OnKicked() override {
+    if (backend_ != nullptr) backend_->OnKicked(kVp);
+    return ExitAction::kContinue;
+  }
+
+ private:
+  UserBackend* backend_ = nullptr;
+};
+
+class NullEvents final : public hyperv::PartitionEvents {
+ public:
+  void OnReset(VpIndex) override {}
+  void OnCrash(VpIndex, const hyperv::CrashReport&) override {}
+};
+
+class NullEventHandler final : public hyperv::EventHandler {
+ public:
+  hyperv::tlfs::HvStatus OnEvent(VpIndex, uint16_t) override {
+    return hyperv::tlfs::HvStatus::kSuccess;
+  }
+};
+
+// Of the calling thread: without the time that others have the processor.
+double NowNs() {
+  timespec now;
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return 1e9 * static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec);
+}
+
+// The device behind kMarkPort. *VP thread*.
+class TurnKeeper final : public devices::IoDevice {
+ public:
+  TurnKeeper(const ExitScenario& scenario, const RoundCounts& counts)
+      : scenario_(scenario), counts_(counts), samples_(counts) {}
+
+  void Attach(KvmRunner& runner, VcpuThread& thread) {
+    runner_ = &runner;
+    thread_ = &thread;
+  }
+  // After the run.
+  [[nodiscard]] absl::StatusOr<ExitSummary> Summarize() const {
+    if (step_ == counts_.steps()) return samples_.Summarize();
+    return absl::InternalError(absl::StrCat(scenario_.name, ": step ", step_, " of ",
+                                            counts_.steps(), " met an exit that is not its own"));
+  }
+
+  const char* Name() const override { return "turns"; }
+  void Read(uint64_t, std::span<std::byte>) override {}
+  void Write(uint64_t, std::span<const std::byte>) override {
+    const double now = NowNs();
+    if (ours_since_.has_value()) Finish(now - *ours_since_);
+    ours_since_.reset();
+    while (step_ < counts_.steps() && !GuestHasTurn()) {
+      const double start = NowNs();
+      if (!RunHere()) return thread_->Stop();
+      Finish(NowNs() - start);
+    }
+    if (step_ == counts_.steps()) return thread_->Stop();
+    ours_since_ = NowNs();
+  }
+
+ private:
+  bool IsInPlace() const { return scenario_.instruction[0] == 0; }
+  bool GuestHasTurn() const { return LoopOfStep(step_) == Loop::kOurs && !IsInPlace(); }
+  void Finish(double ns) {
+    samples_.Record(LoopOfStep(step_++), ns / static_cast<double>(counts_.exits));
+  }
+  bool RunHere() {
+    if (LoopOfStep(step_) == Loop::kOurs) return RunImmediateExits();
+    return RunRaw();
+  }
+  // A whole batch, its end included.
+  bool RunRaw() {
+    kvm::Vcpu& vcpu = runner_->vcpu();
+    kvm_run& run = vcpu.run();
+    const RawVcpu raw{.fd = vcpu.fd(), .run = &run};
+    const uint64_t our_sets = std::exchange(run.kvm_valid_regs, scenario_.raw_sync_sets);
+    bool good = scenario_.raw(raw, counts_.exits);
+    if (!IsInPlace()) good = good && RawPortWrites(raw, 1) && run.io.port == kMarkPort;
+    run.kvm_valid_regs = our_sets;
+    return good;
+  }
+  bool RunImmediateExits() {
+    bool good = true;
+    runner_->vcpu().SetImmediateExit(true);
+    for (size_t i = 0; i < counts_.exits && good; ++i) {
+      good = runner_->Run() == RunOutcome::kInterrupted;
+    }
+    runner_->vcpu().SetImmediateExit(false);
+    return good;
+  }
+
+  const ExitScenario& scenario_;
+  const RoundCounts counts_;
+  ExitSamples samples_;
+  KvmRunner* runner_ = nullptr;
+  VcpuThread* thread_ = nullptr;
+  size_t step_ = 0;
+  std::optional<double> ours_since_;
+};
+
+// The VM of one scenario.
+class Machine {
+ public:
+  static absl::StatusOr<std::unique_ptr<Machine>> Create(const ExitScenario& scenario,
+                                                         const RoundCounts& counts) {
+    HVKIT_ASSIGN_OR_RETURN(kvm::Kvm kvm, kvm::Kvm::Open());
+    HVKIT_ASSIGN_OR_RETURN(kvm::Vm vm, kvm.CreateVm());
+    HVKIT_ASSIGN_OR_RETURN(std::unique_ptr<GuestMemory> memory,
+                           GuestMemory::Create(GuestMemory::kMinSize));
+    std::unique_ptr<Machine> machine(
+        new Machine(std::move(kvm), std::move(vm), std::move(memory), scenario, counts));
+    HVKIT_RETURN_IF_ERROR(machine->Prepare(scenario.hooks));
+    HVKIT_RETURN_IF_ERROR(machine->LoadGuest(scenario, counts.exits));
+    return machine;
+  }
+
+  absl::StatusOr<ExitSummary> Run() {
+    HVKIT_RETURN_IF_ERROR(thread_->Start());
+    HVKIT_RETURN_IF_ERROR(thread_->Join());
+    return turns_.Summarize();
+  }
+
+ private:
+  Machine(kvm::Kvm kvm, kvm::Vm vm, std::unique_ptr<GuestMemory> memory,
+          const ExitScenario& scenario, const RoundCounts& counts)
+      : kvm_(std::move(kvm)),
+        memory_(std::move(memory)),
+        vm_(std::move(vm)),
+        turns_(scenario, counts) {}
+
+  absl::Status Prepare(Hooks hooks) {
+    HVKIT_RETURN_IF_ERROR(memory_->RegisterWith(vm_));
+    HVKIT_RETURN_IF_ERROR(vm_.SetTssAddr(kTssAddress));
+    HVKIT_RETURN_IF_ERROR(vm_.CreateIrqchip());
+    HVKIT_RETURN_IF_ERROR(ports_.Add(kQuietPort, 1, quiet_));
+    HVKIT_RETURN_IF_ERROR(ports_.Add(kMarkPort, 1, turns_));
+    HVKIT_RETURN_IF_ERROR(mmio_.Add(kQuietMmio, hyperv::kPageSize, quiet_));
+    if (hooks == Hooks::kUserBackend) return AddCpuWithBackend();
+    HVKIT_RETURN_IF_ERROR(
+        vm_.EnableCap(KVM_CAP_X86_USER_SPACE_MSR, uint64_t{KVM_MSR_EXIT_REASON_UNKNOWN}));
+    return AddCpu();
+  }
+
+  absl::Status AddCpu() {
+    HVKIT_ASSIGN_OR_RETURN(kvm::Vcpu vcpu, vm_.CreateVcpu(0));
+    HVKIT_ASSIGN_OR_RETURN(const kvm::Cpuid supported, kvm_.GetSupportedCpuid());
+    HVKIT_ASSIGN_OR_RETURN(const kvm::Cpuid cpuid, MergeCpuid(supported, {.cpu_count = 1}, 0));
+    HVKIT_RETURN_IF_ERROR(vcpu.SetCpuid2(cpuid));
+    auto runner = std::make_unique<KvmRunner>(
+        0, std::move(vcpu),
+        KvmRunner::Targets{.ports = ports_, .mmio = mmio_, .handlers = handlers_});
+    runner_ = runner.get();
+    thread_ = std::make_unique<VcpuThread>(std::move(runner));
+    turns_.Attach(*runner_, *thread_);
+    return absl::OkStatus();
+  }
+
+  absl::Status AddCpuWithBackend() {
+    HVKIT_ASSIGN_OR_RETURN(const KernelFacts facts, QueryKernelFacts(kvm_));
+    UserBackend::Options options{.in_force = AllFlags(facts), .facts = facts};
+    backend_ = std::make_unique<UserBackend>(
+        std::move(options),
+        UserBackend::Host{
+            .vm = vm_, .memory = *memory_, .events = events_, .kick = [](VpIndex) {}});
+    HVKIT_RETURN_IF_ERROR(backend_->SetUpVm());
+    HVKIT_RETURN_IF_ERROR(AddCpu());
+    backend_->Attach(kVp, *runner_);
+    HVKIT_RETURN_IF_ERROR(backend_->Start());
+    handlers_.Attach(*backend_);
+    HVKIT_ASSIGN_OR_RETURN(hyperv::Connection connection,
+                           backend_->ports().ConnectEvents(kEventConnection, event_handler_));
+    connection_.emplace(std::move(connection));
+    HVKIT_RETURN_IF_ERROR(WriteMsr(MsrIndex::kGuestOsId, 1));
+    return WriteMsr(MsrIndex::kHypercall, kCallPage | 1);
+  }
+
+  static hyperv::EnlightenmentSet AllFlags(const KernelFacts& facts) {
+    const hyperv::Ability ability = UserAbility(facts, CoreSharing::kUnknown);
+    hyperv::EnlightenmentSet set;
+    for (const hyperv::EnlightenmentInfo& info : hyperv::AllEnlightenments()) {
+      const bool is_flag = info.kind == hyperv::EnlightenmentKind::kFlag;
+      if (is_flag && ability.Can(info.id)) set.Add(info.id);
+    }
+    return set;
+  }
+
+  absl::Status WriteMsr(MsrIndex msr, uint64_t value) {
+    hyperv::VirtualProcessor& vp = *backend_->partition().FindVp(kVp);
+    const auto index = static_cast<uint32_t>(msr);
+    if (vp.WriteMsr(index, value) == hyperv::MsrOutcome::kHandled) return absl::OkStatus();
+    return absl::InternalError(absl::StrCat("the model refuses MSR 0x", absl::Hex(index)));
+  }
+
+  absl::Status LoadGuest(const ExitScenario& scenario, size_t exits) {
+    HVKIT_RETURN_IF_ERROR(WriteLongModeTables(*memory_, kTables));
+    const std::vector<uint8_t> code = Code(scenario, exits);
+    if (memory_->Write(kCode, std::as_bytes(std::span(code))) != hyperv::MemFault::kNone) {
+      return absl::OutOfRangeError("the guest does not fit into RAM");
+    }
+    HVKIT_RETURN_IF_ERROR(SetLongMode(
+        runner_->vcpu(), {.rip = kCode.value(), .rsp = kStack, .rsi = 0, .tables = kTables}));
+    kvm_regs regs{};
+    regs.rip = kCode.value();
+    regs.rsp = kStack;
+    regs.rflags = kRflagsFixed;
+    regs.rax = scenario.registers.rax;
+    regs.rbx = scenario.registers.rbx;
+    regs.rcx = scenario.registers.rcx;
+    regs.rdx = scenario.registers.rdx;
+    regs.rsi = scenario.registers.rsi;
+    regs.r8 = scenario.registers.r8;
+    return runner_->vcpu().SetRegs(regs);
+  }
+
+  // The instruction `exits` times, OUT to kMarkPort, a jump to the start.
+  static std::vector<uint8_t> Code(const ExitScenario& scenario, size_t exits) {
+    constexpr uint8_t kOutImm8Al = 0xE6;
+    constexpr uint8_t kJmpRel32 = 0xE9;
+    constexpr size_t kJmpSize = 5;
+    std::vector<uint8_t> code;
+    if (scenario.instruction[0] == 0) exits = 0;
+    for (size_t i = 0; i < exits; ++i) {
+      code.insert(code.end(), scenario.instruction.begin(), scenario.instruction.end());
+    }
+    code.insert(code.end(), {kOutImm8Al, kMarkPort, kJmpRel32});
+    const auto back = ~static_cast<uint32_t>(code.size() - 1 + kJmpSize) + 1;
+    for (int shift = 0; shift < 32; shift += 8) code.push_back(static_cast<uint8_t>(back >> shift));
+    return code;
+  }
+
+  kvm::Kvm kvm_;
+  std::unique_ptr<GuestMemory> memory_;
+  kvm::Vm vm_;
+  QuietDevice quiet_;
+  TurnKeeper turns_;
+  NullEvents events_;
+  NullEventHandler event_handler_;
+  Handlers handlers_;
+  devices::IoBus ports_;
+  devices::IoBus mmio_;
+  std::unique_ptr<UserBackend> backend_;
+  std::optional<hyperv::Connection> connection_;
+  KvmRunner* runner_ = nullptr;
+  std::unique_ptr<VcpuThread> thread_;
+};
+
+}  // namespace
+
+absl::StatusOr<ExitSummary> RunExitRounds(const ExitScenario& scenario, const RoundCounts& counts) {
+  HVKIT_ASSIGN_OR_RETURN(const std::unique_ptr<Machine> machine, Machine::Create(scenario, counts));
+  return machine->Run();
+}
+
+}  // namespace hvkit::vcpu
