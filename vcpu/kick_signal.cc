@@ -26,7 +26,7 @@ absl::Status LastError(const char* what) {
 
 }  // namespace
 
-int KickSignal() { return SIGRTMIN; }
+int KickSignal() { return SIGURG; }
 
 absl::Status InstallKickSignalHandler() {
   absl::MutexLock lock(&install_mutex);

@@ -9,7 +9,8 @@
 
 namespace hvkit::vcpu {
 
-// The signal's number: the first real-time signal that libc leaves to programs.
+// The signal's number. Not a real-time signal: the kernel drops those while the user has too many
+// pending (RLIMIT_SIGPENDING), and whoever has kicked would wait for ever.
 int KickSignal();
 
 // Installs the empty handler; again has no effect. AlreadyExists if the program uses the signal

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -48,8 +49,8 @@ TEST(KickSignalTest, UnblocksTheSignalOfThisThread) {
   EXPECT_EQ(::sigismember(&now, KickSignal()), 0);
 }
 
-TEST(KickSignalTest, SentSignalEndsASystemCall) {
-  ASSERT_OK(InstallKickSignalHandler());
+// The error of a system call of another thread that a sent signal ends.
+int ErrorOfEndedCall() {
   const sigset_t kick = OnlyKickSignal();
   pid_t tid = 0;
   int error = 0;
@@ -66,7 +67,22 @@ TEST(KickSignalTest, SentSignalEndsASystemCall) {
   started.WaitForNotification();
   SendKickSignal(tid);
   sleeper.join();
-  EXPECT_EQ(error, EINTR);
+  return error;
+}
+
+TEST(KickSignalTest, SentSignalEndsASystemCall) {
+  ASSERT_OK(InstallKickSignalHandler());
+  EXPECT_EQ(ErrorOfEndedCall(), EINTR);
+}
+
+TEST(KickSignalTest, ArrivesHoweverManySignalsArePending) {
+  ASSERT_OK(InstallKickSignalHandler());
+  rlimit before;
+  ASSERT_EQ(::getrlimit(RLIMIT_SIGPENDING, &before), 0);
+  const rlimit none = {.rlim_cur = 0, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_SIGPENDING, &none), 0);
+  EXPECT_EQ(ErrorOfEndedCall(), EINTR);
+  EXPECT_EQ(::setrlimit(RLIMIT_SIGPENDING, &before), 0);
 }
 
 TEST(KickSignalTest, EndedThreadIsIgnoredAndErrnoKept) {
