@@ -17,6 +17,7 @@
 
 #include "hyperv/host/ids.h"
 #include "hyperv/host/shared_bytes.h"
+#include "hyperv/host/shared_word.h"
 
 namespace hvkit::hyperv {
 

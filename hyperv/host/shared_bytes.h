@@ -9,73 +9,17 @@
 #ifndef HVKIT_HYPERV_HOST_SHARED_BYTES_H_
 #define HVKIT_HYPERV_HOST_SHARED_BYTES_H_
 
+#include <emmintrin.h>
+
 #include <atomic>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <utility>
 
+#include "hyperv/host/shared_word.h"
+
 namespace hvkit::hyperv {
-
-template <typename T>
-concept SharedWord = std::same_as<T, uint8_t> || std::same_as<T, uint16_t> ||
-                     std::same_as<T, uint32_t> || std::same_as<T, uint64_t>;
-
-namespace internal {
-
-// The same bytes are accessed at different widths, hence may_alias.
-template <SharedWord T>
-struct Aliasing;
-template <>
-struct Aliasing<uint8_t> {
-  typedef uint8_t __attribute__((may_alias)) Type;
-};
-template <>
-struct Aliasing<uint16_t> {
-  typedef uint16_t __attribute__((may_alias)) Type;
-};
-template <>
-struct Aliasing<uint32_t> {
-  typedef uint32_t __attribute__((may_alias)) Type;
-};
-template <>
-struct Aliasing<uint64_t> {
-  typedef uint64_t __attribute__((may_alias)) Type;
-};
-
-}  // namespace internal
-
-// `address` must be aligned to the word's size in the four functions that follow.
-template <SharedWord T>
-[[nodiscard]] inline T LoadShared(const void* address, std::memory_order order) {
-  using Word = typename internal::Aliasing<T>::Type;
-  return __atomic_load_n(static_cast<const Word*>(address), static_cast<int>(order));
-}
-
-template <SharedWord T>
-inline void StoreShared(void* address, T value, std::memory_order order) {
-  using Word = typename internal::Aliasing<T>::Type;
-  __atomic_store_n(static_cast<Word*>(address), value, static_cast<int>(order));
-}
-
-template <SharedWord T>
-inline T FetchOrShared(void* address, T bits) {
-  using Word = typename internal::Aliasing<T>::Type;
-  return __atomic_fetch_or(static_cast<Word*>(address), bits, __ATOMIC_SEQ_CST);
-}
-
-// Writes the value found to `expected` when it differs.
-template <SharedWord T>
-[[nodiscard]] inline bool CompareExchangeShared(void* address, T& expected, T desired) {
-  using Word = typename internal::Aliasing<T>::Type;
-  Word found = expected;
-  const bool exchanged = __atomic_compare_exchange_n(static_cast<Word*>(address), &found, desired,
-                                                     false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-  expected = found;
-  return exchanged;
-}
-
 namespace internal {
 
 template <SharedWord T>
@@ -169,29 +113,78 @@ inline bool IsWholeWords(const void* address, size_t size) {
               [&]<typename T>(size_t offset) { StoreWord<T>(shared + offset, from + offset); });
 }
 
+// Two words by one instruction, since copies cost what their instructions cost. `shared` is a
+// multiple of 16, so that x86 tears neither of them. Assembly, for C++ has no atomic access of 16
+// bytes that is a plain load or store.
+using WordPair = __m128i;
+
+inline WordPair LoadPair(const std::byte* shared) {
+  WordPair pair;
+  asm volatile("movdqa %1, %0"
+               : "=x"(pair)
+               : "m"(*static_cast<const WordPair*>(static_cast<const void*>(shared))));
+  return pair;
+}
+
+inline void StorePair(std::byte* shared, WordPair pair) {
+  asm volatile("movdqa %1, %0"
+               : "=m"(*static_cast<WordPair*>(static_cast<void*>(shared)))
+               : "x"(pair));
+}
+
+// Calls `pairs(offset)` for each 32 bytes of a shared range of whole words whose address at that
+// offset suits two WordPairs, and `word(offset)` for the words around them.
+template <typename Pairs, typename Word>
+inline void ForEachPairs(const void* shared, size_t size, Pairs&& pairs, Word&& word) {
+  size_t done = 0;
+  if (size != 0 && AddressBits(shared) % sizeof(WordPair) != 0) {
+    word(done);
+    done += sizeof(uint64_t);
+  }
+  constexpr size_t kPairs = 2 * sizeof(WordPair);
+  for (; size - done >= 2 * kPairs; done += 2 * kPairs) {
+    pairs(done);
+    pairs(done + kPairs);
+  }
+  if (size - done >= kPairs) {
+    pairs(done);
+    done += kPairs;
+  }
+  for (; done < size; done += sizeof(uint64_t)) word(done);
+}
+
 }  // namespace internal
 
 // Copies out of shared bytes; each naturally aligned word inside the range is read whole.
 inline void CopyFromShared(std::byte* to, const std::byte* shared, size_t size) {
+  using internal::WordPair;
   if (!internal::IsWholeWords(shared, size)) return internal::CopyFromSharedOdd(to, shared, size);
-  size_t done = 0;
-  for (; size - done >= 32; done += 32) {  // Twice as fast as one by one
-    internal::LoadWord<uint64_t>(to + done, shared + done);
-    internal::LoadWord<uint64_t>(to + done + 8, shared + done + 8);
-    internal::LoadWord<uint64_t>(to + done + 16, shared + done + 16);
-    internal::LoadWord<uint64_t>(to + done + 24, shared + done + 24);
-  }
-  for (; done < size; done += sizeof(uint64_t)) {
-    internal::LoadWord<uint64_t>(to + done, shared + done);
-  }
+  internal::ForEachPairs(
+      shared, size,
+      [=](size_t offset) {
+        const WordPair low = internal::LoadPair(shared + offset);
+        const WordPair high = internal::LoadPair(shared + offset + sizeof(WordPair));
+        std::memcpy(to + offset, &low, sizeof(low));
+        std::memcpy(to + offset + sizeof(low), &high, sizeof(high));
+      },
+      [=](size_t offset) { internal::LoadWord<uint64_t>(to + offset, shared + offset); });
 }
 
 // Copies into shared bytes; each naturally aligned word inside the range is written whole.
 inline void CopyToShared(std::byte* shared, const std::byte* from, size_t size) {
+  using internal::WordPair;
   if (!internal::IsWholeWords(shared, size)) return internal::CopyToSharedOdd(shared, from, size);
-  for (size_t done = 0; done < size; done += sizeof(uint64_t)) {
-    internal::StoreWord<uint64_t>(shared + done, from + done);
-  }
+  internal::ForEachPairs(
+      shared, size,
+      [=](size_t offset) {
+        WordPair low;
+        WordPair high;
+        std::memcpy(&low, from + offset, sizeof(low));
+        std::memcpy(&high, from + offset + sizeof(low), sizeof(high));
+        internal::StorePair(shared + offset, low);
+        internal::StorePair(shared + offset + sizeof(low), high);
+      },
+      [=](size_t offset) { internal::StoreWord<uint64_t>(shared + offset, from + offset); });
 }
 
 }  // namespace hvkit::hyperv

@@ -9,11 +9,12 @@
 #include <tuple>
 
 #include "gtest/gtest.h"
+#include "hyperv/host/shared_word.h"
 
 namespace hvkit::hyperv {
 namespace {
 
-constexpr size_t kSize = 40;
+constexpr size_t kSize = 104;
 using Bytes = std::array<std::byte, kSize>;
 
 Bytes Counting() {
@@ -30,7 +31,7 @@ class CopyTest : public ::testing::TestWithParam<std::tuple<size_t, size_t>> {
 };
 
 TEST_P(CopyTest, OutOfSharedEqualsMemcpy) {
-  alignas(8) const Bytes shared = Counting();
+  alignas(16) const Bytes shared = Counting();
   Bytes copied{};
   Bytes expected{};
   CopyFromShared(copied.data(), shared.data() + start(), size());
@@ -39,7 +40,7 @@ TEST_P(CopyTest, OutOfSharedEqualsMemcpy) {
 }
 
 TEST_P(CopyTest, IntoSharedEqualsMemcpy) {
-  alignas(8) Bytes shared{};
+  alignas(16) Bytes shared{};
   Bytes expected{};
   const Bytes source = Counting();
   CopyToShared(shared.data() + start(), source.data(), size());
@@ -48,8 +49,8 @@ TEST_P(CopyTest, IntoSharedEqualsMemcpy) {
 }
 
 INSTANTIATE_TEST_SUITE_P(AllAlignments, CopyTest,
-                         ::testing::Combine(::testing::Range<size_t>(0, 9),
-                                            ::testing::Range<size_t>(0, 28)));
+                         ::testing::Combine(::testing::Range<size_t>(0, 17),
+                                            ::testing::Range<size_t>(0, 84)));
 
 class LineTest : public ::testing::TestWithParam<size_t> {};
 
