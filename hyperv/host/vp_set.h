@@ -15,6 +15,32 @@
 
 namespace hvkit::hyperv {
 
+// Which VPs exist, as sets ask for it: 0 .. vp_count - 1, of which `vp_count` is at most 4096.
+// Immutable.
+class VpLimit {
+ public:
+  constexpr explicit VpLimit(uint32_t vp_count) {
+    if (vp_count == 0) return;
+    const uint32_t last = std::min(vp_count, kMaxVps) - 1;
+    last_bank_ = uint64_t{1} << last / kBankBits;
+    banks_ = last_bank_ | (last_bank_ - 1);
+    last_mask_ = ~uint64_t{0} >> (kBankBits - 1 - last % kBankBits);
+  }
+
+  // The banks with VPs that exist, and the mask of those in the last one.
+  constexpr uint64_t banks() const { return banks_; }
+  constexpr uint64_t last_bank() const { return last_bank_; }
+  constexpr uint64_t last_mask() const { return last_mask_; }
+
+ private:
+  static constexpr uint32_t kBankBits = 64;
+  static constexpr uint32_t kMaxVps = kBankBits * 64;
+
+  uint64_t banks_ = 0;
+  uint64_t last_bank_ = 0;
+  uint64_t last_mask_ = 0;
+};
+
 // A view: the words of a sparse set stay with their owner. Bank b holds the VPs 64 b .. 64 b + 63.
 // Immutable.
 class VpSet {
@@ -24,16 +50,21 @@ class VpSet {
 
   // Empty.
   constexpr VpSet() = default;
-  // The VPs 0 .. vp_count - 1; `vp_count` is at most kMaxVps.
-  static constexpr VpSet All(uint32_t vp_count) { return VpSet(kAllOnes, &kAllOnes, 0, vp_count); }
-  // `words[k]` is the bank of the k-th set bit of `banks`; VPs from `vp_count` on are left out.
+  // Every VP there is.
+  static constexpr VpSet All(const VpLimit& limit) { return VpSet(kAllOnes, &kAllOnes, 0, limit); }
+  static constexpr VpSet All(uint32_t vp_count) { return All(VpLimit(vp_count)); }
+  // `words[k]` is the bank of the k-th set bit of `banks`; VPs that do not exist are left out.
+  static constexpr VpSet Sparse(uint64_t banks, const uint64_t* words, const VpLimit& limit) {
+    return VpSet(banks, words, 1, limit);
+  }
   static constexpr VpSet Sparse(uint64_t banks, const uint64_t* words, uint32_t vp_count) {
-    return VpSet(banks, words, 1, vp_count);
+    return Sparse(banks, words, VpLimit(vp_count));
   }
 
   // Calls visit(bank, mask) for each bank with a VP of the set, upwards; the mask is not 0.
   template <typename Visit>
   constexpr void ForEachBank(Visit&& visit) const {
+    if (banks_ == kAllOnes) return ForEachOfAllBanks(visit);
     const uint64_t* word = words_;
     for (uint64_t left = banks_; left != 0;) {
       const auto bank = static_cast<uint32_t>(std::countr_zero(left));
@@ -72,6 +103,11 @@ class VpSet {
     return found;
   }
 
+  // Whether so many bits are set. Most masks start at bit 0 and have no holes.
+  static constexpr bool HasBits(uint64_t word, size_t count) {
+    if (count - 1 < kBankBits && word == kAllOnes >> (kBankBits - count)) return true;
+    return CountBits(word) == count;
+  }
   // std::popcount calls a library where the processor's instruction may be missing.
   static constexpr uint32_t CountBits(uint64_t word) {
     word -= word >> 1 & 0x5555'5555'5555'5555;
@@ -83,6 +119,17 @@ class VpSet {
  private:
   static constexpr uint64_t kAllOnes = ~uint64_t{0};
 
+  // Without a look at which banks there are, which is half of the time.
+  template <typename Visit>
+  constexpr void ForEachOfAllBanks(Visit&& visit) const {
+    const uint64_t* word = words_;
+    for (uint32_t bank = 0; bank < kBankBits - 1; ++bank, word += step_) {
+      if (*word != 0) visit(bank, *word);
+    }
+    const uint64_t last = *word & highest_mask_;
+    if (last != 0) visit(kBankBits - 1, last);
+  }
+
   // The mask of the lowest bank of `left`, which goes on to the next one as `word` does.
   constexpr uint64_t TakeMask(uint64_t& left, const uint64_t*& word) const {
     left &= left - 1;
@@ -91,14 +138,11 @@ class VpSet {
     return left == 0 ? mask & highest_mask_ : mask;
   }
 
-  constexpr VpSet(uint64_t banks, const uint64_t* words, size_t step, uint32_t vp_count)
-      : words_(words), step_(step) {
-    vp_count = std::min(vp_count, kMaxVps);
-    const uint32_t used = (vp_count + kBankBits - 1) / kBankBits;
-    banks_ = used == 0 ? 0 : banks & (kAllOnes >> (kBankBits - used));
-    const bool has_last = used != 0 && (banks_ >> (used - 1)) != 0;
-    if (has_last) highest_mask_ = kAllOnes >> ((kBankBits - vp_count % kBankBits) % kBankBits);
-  }
+  constexpr VpSet(uint64_t banks, const uint64_t* words, size_t step, const VpLimit& limit)
+      : banks_(banks & limit.banks()),
+        words_(words),
+        step_(step),
+        highest_mask_((banks & limit.last_bank()) != 0 ? limit.last_mask() : kAllOnes) {}
 
   uint64_t banks_ = 0;
   const uint64_t* words_ = &kAllOnes;

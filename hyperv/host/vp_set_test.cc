@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -65,6 +66,45 @@ TEST(VpSet, EmptyBanksAreNotVisited) {
   const VpSet set = VpSet::Sparse(0b11, words.data(), 128);
   EXPECT_EQ(BanksOf(set), (Banks{{1, 8}}));
   EXPECT_FALSE(set.IsEmpty());
+}
+
+TEST(VpSet, SetWithEveryBankHasNeitherEmptyOnesNorMissingVps) {
+  std::vector<uint64_t> words(64, ~uint64_t{0});
+  words[3] = 0;
+  const VpSet set = VpSet::Sparse(~uint64_t{0}, words.data(), VpSet::kMaxVps - 1);
+  const Banks banks = BanksOf(set);
+  ASSERT_EQ(banks.size(), 63u);
+  EXPECT_EQ(banks[2], (Banks::value_type{2, ~uint64_t{0}}));
+  EXPECT_EQ(banks[3], (Banks::value_type{4, ~uint64_t{0}}));
+  EXPECT_EQ(banks[62], (Banks::value_type{63, ~uint64_t{0} >> 1}));
+  EXPECT_EQ(set.Count(), 63u * 64 - 1);
+}
+
+TEST(VpSet, EmptyLastBankOfEveryBankIsNotVisited) {
+  std::vector<uint64_t> words(64, 1);
+  words[63] = uint64_t{1} << 63;
+  EXPECT_EQ(VpSet::Sparse(~uint64_t{0}, words.data(), VpSet::kMaxVps - 1).Count(), 63u);
+}
+
+TEST(VpSet, HasBitsCountsThem) {
+  for (uint32_t count = 0; count <= 64; ++count) {
+    const uint64_t low = count == 0 ? 0 : ~uint64_t{0} >> (64 - count);
+    const uint64_t high = count == 0 ? 0 : ~uint64_t{0} << (64 - count);
+    EXPECT_TRUE(VpSet::HasBits(low, count)) << count;
+    EXPECT_TRUE(VpSet::HasBits(high, count)) << count;
+    EXPECT_FALSE(VpSet::HasBits(low, count + 1)) << count;
+    EXPECT_FALSE(VpSet::HasBits(high, size_t{count} - 1)) << count;
+  }
+}
+
+TEST(VpLimit, HasTheBanksUpToTheLastVp) {
+  EXPECT_EQ(VpLimit(0).banks(), 0u);
+  EXPECT_EQ(VpLimit(64).banks(), 1u);
+  EXPECT_EQ(VpLimit(64).last_mask(), ~uint64_t{0});
+  EXPECT_EQ(VpLimit(65).banks(), 3u);
+  EXPECT_EQ(VpLimit(65).last_bank(), 2u);
+  EXPECT_EQ(VpLimit(65).last_mask(), 1u);
+  EXPECT_EQ(VpLimit(VpSet::kMaxVps + 1).banks(), ~uint64_t{0});
 }
 
 TEST(VpSet, ContainsItsMembersOnly) {

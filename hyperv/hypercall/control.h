@@ -32,9 +32,6 @@ class Control {
   }
   // A fast call with nothing else in the word.
   constexpr bool IsFastOnly() const { return word_.raw >> Word::Fast::kShift == 1; }
-  constexpr bool HasRepsOrVariableHeader() const {
-    return HasReps() || (word_.raw & Word::VariableHeaderSize::kMask) != 0;
-  }
 
   // The same call, to be taken up again at `rep`.
   constexpr Control StartingAt(uint32_t rep) const {

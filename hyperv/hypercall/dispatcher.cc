@@ -47,15 +47,13 @@ struct Request {
       : caller(by),
         entry(what),
         control(how),
-        header(what.shape.input),
-        input(what.shape.input),
+        input(what.shape.input + uint32_t{sizeof(uint64_t)} * how.variable_words()),
         output(what.shape.fixed_output) {
-    if (!how.HasRepsOrVariableHeader()) return;
+    if (!shape().is_rep) return;
     const uint32_t count = how.rep_count();
-    header += uint32_t{sizeof(uint64_t)} * how.variable_words();
-    input = header + count * shape().element;
+    input += count * shape().element;
     output += count * shape().result;
-    if (shape().is_rep) reps = std::min(count - how.rep_start(), shape().reps_per_entry);
+    reps = std::min(count - how.rep_start(), shape().reps_per_entry);
   }
 
   const CallShape& shape() const { return entry.shape; }
@@ -63,7 +61,6 @@ struct Request {
   VpIndex caller;
   const RawCallEntry& entry;
   Control control;
-  uint32_t header;
   uint32_t input;
   uint32_t output;
   uint32_t reps = 0;  // To be done now
@@ -82,15 +79,12 @@ struct Tails {
 
 [[gnu::always_inline]] inline CallResult Handle(const Request& request, const Tails& tails,
                                                 const std::byte* input, std::byte* output) {
-  const CallShape& shape = request.shape();
-  const size_t start = request.control.rep_start();
   return request.entry.handle(request.entry.handler,
                               {.caller = request.caller,
                                .variable_words = request.control.variable_words(),
                                .input = input,
                                .output = output,
-                               .elements = input + request.header + start * shape.element,
-                               .results = output + shape.output + start * shape.result,
+                               .rep_start = request.control.rep_start(),
                                .reps = request.reps,
                                .input_tail = tails.input,
                                .output_tail = tails.output});
@@ -177,7 +171,7 @@ std::optional<PinnedPage> PinOutput(const Request& request, const GuestRange& in
 }
 
 // Apart, so that calls without output do without a second block.
-[[gnu::noinline]] HypercallOutcome RunWithOutput(const Request& request, const PageBlock& input,
+[[gnu::noinline]] HypercallOutcome RunWithOutput(Request request, const PageBlock& input,
                                                  Tails tails, GuestMemory& memory,
                                                  HypercallWords& words) {
   const GuestRange range = OutputOf(request, words);
@@ -192,8 +186,9 @@ std::optional<PinnedPage> PinOutput(const Request& request, const GuestRange& in
   return Finish(request, result, words);
 }
 
-[[gnu::noinline]] HypercallOutcome DispatchMemory(const Request& request, GuestMemory& memory,
-                                                  HypercallWords& words) {
+[[gnu::noinline]] HypercallOutcome DispatchMemory(VpIndex caller, const RawCallEntry& entry,
+                                                  HypercallWords& words, GuestMemory& memory) {
+  const Request request(caller, entry, Control(words.control));
   PageBlock input;
   Tails tails;
   if (!ReadInput(request, InputOf(request, words), memory, input, tails)) {
@@ -222,8 +217,7 @@ void WriteFast(const FastBlock& block, bool has_xmm, HypercallWords& words, XmmR
 
 // The output starts at the next register of 16 bytes after the input; registers that are not output
 // keep their values.
-[[gnu::noinline]] HypercallOutcome DispatchFastWithOutput(const Request& request,
-                                                          XmmFeatures features,
+[[gnu::noinline]] HypercallOutcome DispatchFastWithOutput(Request request, XmmFeatures features,
                                                           HypercallWords& words,
                                                           XmmRegisters& xmm) {
   const bool reads_xmm = request.input > tlfs::kFastInputSize;
@@ -246,8 +240,8 @@ void WriteFast(const FastBlock& block, bool has_xmm, HypercallWords& words, XmmR
 }
 
 // The calls that are made most: all of their input in two registers, and no output.
-HypercallOutcome RunInRegisters(VpIndex caller, const RawCallEntry& entry,
-                                const HypercallWords& words) {
+[[gnu::noinline]] HypercallOutcome RunInRegisters(VpIndex caller, const RawCallEntry& entry,
+                                                  const HypercallWords& words) {
   alignas(16) std::array<std::byte, tlfs::kFastInputSize> block;
   std::memcpy(block.data(), words.parameters.data(), block.size());
   const CallResult result = entry.handle(entry.handler, {.caller = caller, .input = block.data()});
@@ -255,8 +249,10 @@ HypercallOutcome RunInRegisters(VpIndex caller, const RawCallEntry& entry,
   return Completed(result.status());
 }
 
-HypercallOutcome DispatchFast(const Request& request, XmmFeatures features, HypercallWords& words,
-                              XmmRegisters& xmm) {
+[[gnu::noinline]] HypercallOutcome DispatchFast(VpIndex caller, const RawCallEntry& entry,
+                                                HypercallWords& words, XmmFeatures features,
+                                                XmmRegisters& xmm) {
+  const Request request(caller, entry, Control(words.control));
   if (request.shape().has_output) return DispatchFastWithOutput(request, features, words, xmm);
   const bool reads_xmm = request.input > tlfs::kFastInputSize;
   if (reads_xmm && !features.input) return {.kind = Kind::kInvalidOpcode};
@@ -288,9 +284,8 @@ HypercallOutcome Dispatcher::Dispatch(VpIndex caller, HypercallWords& words,
     return RunInRegisters(caller, *entry, words);
   }
   if (!SuitsClass(entry->shape, control)) return Completed(HvStatus::kInvalidHypercallInput);
-  const Request request(caller, *entry, control);
-  if (control.is_fast()) return DispatchFast(request, xmm_, words, xmm);
-  return DispatchMemory(request, memory_, words);
+  if (control.is_fast()) return DispatchFast(caller, *entry, words, xmm_, xmm);
+  return DispatchMemory(caller, *entry, words, memory_);
 }
 
 }  // namespace hvkit::hyperv

@@ -44,17 +44,17 @@ uint64_t FlushCalls::KnownFlags(bool is_list) const {
 
 template <typename Definition>
 HvStatus FlushCalls::ReadVps(const Arguments<Definition>& call, VpSet& vps) const {
-  const bool is_for_all = Has<FlushFlags::AllProcessors>(call.input.flags);
-  HvStatus status = HvStatus::kSuccess;
   if constexpr (Definition::kTakesVariableHeader) {
-    status = ReadVpSet(call.input.processor_set, call.variable_header, vp_count_, vps);
+    const HvStatus status =
+        ReadVpSet(call.input.processor_set, call.variable_header, vp_limit_, vps);
+    if (status != HvStatus::kSuccess) return status;
   } else {
     const uint64_t& mask = call.input.processor_mask;
     const bool is_empty_all = mask == 0 && policy_.empty_mask == FlushPolicy::EmptyMask::kAll;
-    vps = is_empty_all ? VpSet::All(vp_count_) : ReadVpMask(mask, vp_count_);
+    vps = is_empty_all ? VpSet::All(vp_limit_) : ReadVpMask(mask, vp_limit_);
   }
-  if (is_for_all) vps = VpSet::All(vp_count_);
-  return status;
+  if (Has<FlushFlags::AllProcessors>(call.input.flags)) vps = VpSet::All(vp_limit_);
+  return HvStatus::kSuccess;
 }
 
 template <typename Definition>
@@ -66,10 +66,13 @@ CallResult FlushCalls::OnCall(const Arguments<Definition>& call) {
   VpSet vps;
   const HvStatus status = ReadVps(call, vps);
   if (status != HvStatus::kSuccess || vps.IsEmpty()) return CallResult(status);
-  TlbFlush flush{.caller = call.caller, .vps = vps, .address_space = call.input.address_space};
+  TlbFlush flush{.caller = call.caller,
+                 .vps = vps,
+                 .address_space = call.input.address_space,
+                 .keeps_global = Has<FlushFlags::NonGlobalMappingsOnly>(flags),
+                 .ranges = {},
+                 .extended = Has<FlushFlags::UseExtendedRangeFormat>(flags)};
   if (Has<FlushFlags::AllVirtualAddressSpaces>(flags)) flush.address_space.reset();
-  flush.keeps_global = Has<FlushFlags::NonGlobalMappingsOnly>(flags);
-  flush.extended = Has<FlushFlags::UseExtendedRangeFormat>(flags);
   if constexpr (kIsRep<Definition>) flush.ranges = call.elements;
   const bool is_done = tlb_.Flush(flush) == Progress::kDone;
   return is_done ? CallResult(HvStatus::kSuccess) : CallResult::Again();

@@ -47,7 +47,7 @@ struct FlushListEx : FlushSpaceEx {
 class FlushCalls {
  public:
   FlushCalls(TlbFlusher& tlb, uint32_t vp_count, const FlushPolicy& policy)
-      : tlb_(tlb), vp_count_(vp_count), policy_(policy) {}
+      : tlb_(tlb), vp_limit_(vp_count), policy_(policy) {}
 
   [[nodiscard]] bool AddTo(CallTable& table);
 
@@ -59,7 +59,7 @@ class FlushCalls {
   uint64_t KnownFlags(bool is_list) const;
 
   TlbFlusher& tlb_;
-  const uint32_t vp_count_;
+  const VpLimit vp_limit_;
   const FlushPolicy policy_;
   bool has_extended_ranges_ = false;
 };

@@ -121,11 +121,12 @@ class NullHost final : public TlbFlusher,
   tlfs::HvStatus OnIpiEx(const Arguments<SendIpiEx>& call) {
     VpSet vps;
     const tlfs::HvStatus status =
-        ReadVpSet(call.input.processor_set, call.variable_header, kVpCount, vps);
+        ReadVpSet(call.input.processor_set, call.variable_header, limit, vps);
     sum += Consume(vps, use);
     return status;
   }
 
+  const VpLimit limit{kVpCount};
   Use use = Use::kDecode;
   XmmValues xmm{};
   uint64_t sum = 0;

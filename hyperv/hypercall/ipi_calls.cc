@@ -33,14 +33,14 @@ bool IpiCalls::AddTo(CallTable& table) {
 
 HvStatus IpiCalls::OnSend(const Arguments<SendIpi>& call) {
   if (!IsValid(call.input)) return HvStatus::kInvalidHypercallInput;
-  Send(call.input.vector, ReadVpMask(call.input.processor_mask, vp_count_));
+  Send(call.input.vector, ReadVpMask(call.input.processor_mask, vp_limit_));
   return HvStatus::kSuccess;
 }
 
 HvStatus IpiCalls::OnSendEx(const Arguments<SendIpiEx>& call) {
   if (!IsValid(call.input)) return HvStatus::kInvalidHypercallInput;
   VpSet vps;
-  const HvStatus status = ReadVpSet(call.input.processor_set, call.variable_header, vp_count_, vps);
+  const HvStatus status = ReadVpSet(call.input.processor_set, call.variable_header, vp_limit_, vps);
   if (status == HvStatus::kSuccess) Send(call.input.vector, vps);
   return status;
 }

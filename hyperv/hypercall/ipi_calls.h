@@ -37,7 +37,7 @@ struct SendIpiEx : CallDefaults {
 class IpiCalls {
  public:
   IpiCalls(InterruptSink& interrupts, uint32_t vp_count)
-      : interrupts_(interrupts), vp_count_(vp_count) {}
+      : interrupts_(interrupts), vp_limit_(vp_count) {}
 
   [[nodiscard]] bool AddTo(CallTable& table);
 
@@ -47,7 +47,7 @@ class IpiCalls {
   void Send(uint32_t vector, const VpSet& vps) const;
 
   InterruptSink& interrupts_;
-  const uint32_t vp_count_;
+  const VpLimit vp_limit_;
 };
 
 }  // namespace hvkit::hyperv

@@ -40,9 +40,8 @@ struct RawCall {
   uint32_t variable_words = 0;
   const std::byte* input = nullptr;
   std::byte* output = nullptr;
-  const std::byte* elements = nullptr;  // Those to be done now
-  std::byte* results = nullptr;         // The same
-  uint32_t reps = 0;
+  uint32_t rep_start = 0;
+  uint32_t reps = 0;  // Those to be done now
   uint32_t input_tail = 0;
   uint32_t output_tail = 0;
 };
@@ -106,10 +105,12 @@ Arguments<D> ArgumentsOf(const RawCall& raw, typename D::Output& output) {
   Arguments<D> call(raw.caller, *ObjectAt<typename D::Input>(raw.input), output);
   const std::byte* const after_input = raw.input + kBlockSize<typename D::Input>;
   if constexpr (kBlockSize<typename D::Element> != 0) {
-    call.elements = {ObjectAt<typename D::Element>(raw.elements), raw.reps};
+    const std::byte* const list = after_input + sizeof(uint64_t) * raw.variable_words;
+    call.elements = {ObjectAt<typename D::Element>(list) + raw.rep_start, raw.reps};
   }
   if constexpr (kBlockSize<typename D::Result> != 0) {
-    call.results = {ObjectAt<typename D::Result>(raw.results), raw.reps};
+    std::byte* const list = raw.output + kBlockSize<typename D::Output>;
+    call.results = {ObjectAt<typename D::Result>(list) + raw.rep_start, raw.reps};
   }
   if constexpr (D::kTakesVariableHeader) {
     call.variable_header = {ObjectAt<uint64_t>(after_input), raw.variable_words};
@@ -121,8 +122,9 @@ Arguments<D> ArgumentsOf(const RawCall& raw, typename D::Output& output) {
   return call;
 }
 
+// Flat, since what is inlined need not be put together in memory first.
 template <typename D, auto kHandler, typename Handler>
-CallResult HandleRaw(void* handler, const RawCall& raw) {
+[[gnu::flatten]] CallResult HandleRaw(void* handler, const RawCall& raw) {
   typename D::Output output{};
   const CallResult result(
       std::invoke(kHandler, *static_cast<Handler*>(handler), ArgumentsOf<D>(raw, output)));

@@ -56,12 +56,12 @@ HvStatus RetargetCall::ReadTarget(const Arguments<RetargetDeviceInterrupt>& call
   const uint64_t& word = call.input.mask_or_format;
   if (RetargetFlags::ProcessorSet::Get(call.input.flags) == 0) {
     if (!call.variable_header.empty()) return HvStatus::kInvalidHypercallInput;
-    vps = ReadVpMask(word, vp_count_);
+    vps = ReadVpMask(word, vp_limit_);
     return HvStatus::kSuccess;
   }
   if (call.variable_header.empty()) return HvStatus::kInvalidHypercallInput;
   const tlfs::VpSet set{.format = word, .valid_bank_mask = call.variable_header.front()};
-  return ReadVpSet(set, call.variable_header.subspan(1), vp_count_, vps);
+  return ReadVpSet(set, call.variable_header.subspan(1), vp_limit_, vps);
 }
 
 }  // namespace hvkit::hyperv

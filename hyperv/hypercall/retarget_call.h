@@ -27,7 +27,7 @@ struct RetargetDeviceInterrupt : CallDefaults {
 class RetargetCall {
  public:
   RetargetCall(InterruptRetargeter& retargeter, uint32_t vp_count)
-      : retargeter_(retargeter), vp_count_(vp_count) {}
+      : retargeter_(retargeter), vp_limit_(vp_count) {}
 
   [[nodiscard]] bool AddTo(CallTable& table);
 
@@ -36,7 +36,7 @@ class RetargetCall {
   tlfs::HvStatus ReadTarget(const Arguments<RetargetDeviceInterrupt>& call, VpSet& vps) const;
 
   InterruptRetargeter& retargeter_;
-  const uint32_t vp_count_;
+  const VpLimit vp_limit_;
 };
 
 }  // namespace hvkit::hyperv
