@@ -35,6 +35,11 @@ struct StimerPolicy {
   // TLFS "Periodic Timers": how many missed periods of a timer that is not lazy are made up for, in
   // shortened periods; older ones are skipped. KVM makes up for none.
   uint32_t catch_up_periods = 3;
+
+  // The least time between two signals of a periodic timer, in units of reference time; a shorter
+  // period has the signals between skipped. Without it a period that is shorter than the host's
+  // work for a signal would keep the guest from ever running.
+  uint32_t shortest_interval = 1000;
 };
 
 struct FlushPolicy {

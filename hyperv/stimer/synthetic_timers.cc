@@ -114,7 +114,8 @@ void SyntheticTimers::Fire(Timer& timer, RefTime time) {
   timer.expiration = Later(timer.expiration, timer.count);
   // Behind schedule: the next period is half as long, until the timer has caught up.
   const RefTime soon = Later(now, std::max<uint64_t>(timer.count / 2, 1));
-  timer.due = timer.expiration > now ? timer.expiration : soon;
+  timer.due = std::max(timer.expiration > now ? timer.expiration : soon,
+                       Later(now, config_.policy.shortest_interval));
 }
 
 // Drops the signals that are too old to make up for; the schedule itself never moves.

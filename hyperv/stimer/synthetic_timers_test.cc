@@ -90,7 +90,7 @@ class CountingClock : public testing::FakeReferenceClock {
 
 class SyntheticTimersTest : public ::testing::Test {
  protected:
-  explicit SyntheticTimersTest(StimerPolicy policy = {})
+  explicit SyntheticTimersTest(StimerPolicy policy = {.shortest_interval = 0})
       : timers_({.vp = kVp, .direct_mode = DirectMode::kOffered, .policy = policy}, clock_, sink_,
                 interrupts_, scheduler_) {
     SetNow(1000);
@@ -409,6 +409,29 @@ TEST_F(SyntheticTimersTest, TimersOfTheShortestAndTheLongestPeriodWork) {
   EXPECT_EQ(Deadline(), 1002u);
   RunUntil(1'000'000);
   EXPECT_EQ(sink_.sent.size(), 2u);
+}
+
+class ShortestIntervalTest : public SyntheticTimersTest {
+ protected:
+  ShortestIntervalTest() : SyntheticTimersTest({.shortest_interval = 1000}) {}
+};
+
+TEST_F(ShortestIntervalTest, ShorterPeriodLeavesTheGuestTimeToRun) {
+  Write(Count(0), 1);
+  Write(Config(0), kOnPeriodic);
+  EXPECT_EQ(Deadline(), 1001u);
+  RunUntil(1001);
+  EXPECT_EQ(Deadline(), 2001u);
+  RunUntil(2001);
+  EXPECT_EQ(Deadline(), 3001u);
+  EXPECT_EQ(sink_.sent.size(), 2u);
+}
+
+TEST_F(ShortestIntervalTest, LongerPeriodComesWhenItIsDue) {
+  Write(Count(0), 1500);
+  Write(Config(0), kOnPeriodic);
+  RunUntil(2500);
+  EXPECT_EQ(Deadline(), 4000u);
 }
 
 TEST_F(SyntheticTimersTest, DirectTimerRequestsItsVectorAndSendsNoMessage) {

@@ -70,11 +70,12 @@ class TimersOnSynicTest : public ::testing::Test {
                overlays_,
                interrupts_,
                scheduler_};
-  SyntheticTimers timers_{{.vp = kVp, .direct_mode = DirectMode::kAbsent, .policy = {}},
-                          clock_,
-                          synic_,
-                          interrupts_,
-                          scheduler_};
+  SyntheticTimers timers_{
+      {.vp = kVp, .direct_mode = DirectMode::kAbsent, .policy = {.shortest_interval = 0}},
+      clock_,
+      synic_,
+      interrupts_,
+      scheduler_};
 };
 
 TEST_F(TimersOnSynicTest, HundredPeriodsOfTwentyMillisecondsAreExactAndNoneIsLost) {
