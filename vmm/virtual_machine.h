@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "devices/hyperv_testdev.h"
+#include "hyperv/host/guest_memory.h"
 #include "kvm_ioctls/kvm.h"
 #include "kvm_ioctls/vm.h"
 #include "vcpu/guest_memory.h"
@@ -46,6 +47,8 @@ class VirtualMachine {
 
   // How often each exit happened, on all vCPUs; after Run().
   [[nodiscard]] ExitCounts CountExits() const;
+  // What the guest has left; after Run().
+  [[nodiscard]] const hyperv::GuestMemory& memory() const { return *memory_; }
 
  private:
   struct Cpu {
