@@ -2,7 +2,7 @@
 // documentation, "KVM_CAP_SYNC_REGS"; Intel SDM volume 3, "Segment Descriptors" (CPL, L).
 //
 // Where KVM has synced registers, exits can bring them along, and a call makes no ioctl. That makes
-// all exits a little dearer (some 3 %), so it is on only while the VP makes calls: from a call
+// all exits dearer (see the exit_benchmark), so it is on only while the VP makes calls: from a call
 // until a row of other exits.
 #ifndef HVKIT_VCPU_HYPERV_KVM_CALLER_REGISTERS_H_
 #define HVKIT_VCPU_HYPERV_KVM_CALLER_REGISTERS_H_
