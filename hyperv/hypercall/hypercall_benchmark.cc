@@ -13,14 +13,17 @@
 #include <span>
 #include <string>
 
+#include "absl/status/statusor.h"
 #include "hyperv/host/connections.h"
 #include "hyperv/host/guest_memory.h"
 #include "hyperv/host/hypercall_registers.h"
 #include "hyperv/host/ids.h"
 #include "hyperv/host/interrupt_sink.h"
+#include "hyperv/host/ref_time.h"
 #include "hyperv/host/shared_bytes.h"
 #include "hyperv/host/tlb_flusher.h"
 #include "hyperv/host/vp_register_access.h"
+#include "hyperv/host/vp_scheduler.h"
 #include "hyperv/host/vp_set.h"
 #include "hyperv/hypercall/call_table.h"
 #include "hyperv/hypercall/definition.h"
@@ -28,9 +31,16 @@
 #include "hyperv/hypercall/ipi_calls.h"
 #include "hyperv/hypercall/standard_calls.h"
 #include "hyperv/hypercall/vp_set.h"
+#include "hyperv/msr/msr_outcome.h"
 #include "hyperv/msr/privileges.h"
+#include "hyperv/overlay/overlay_page.h"
+#include "hyperv/synic/event_port.h"
+#include "hyperv/synic/synic.h"
+#include "hyperv/synic/synic_ports.h"
+#include "hyperv/synic/test_guest.h"
 #include "hyperv/tlfs/hypercall.h"
 #include "hyperv/tlfs/hypercall_vp.h"
+#include "hyperv/tlfs/msr.h"
 #include "hyperv/tlfs/status.h"
 #include "hyperv/tlfs/synic.h"
 
@@ -134,11 +144,11 @@ class NullHost final : public TlbFlusher,
 
 class Machine {
  public:
-  // `has_ipis`: those of IpiCalls, else NullHost's.
-  explicit Machine(bool has_ipis = true)
+  // `has_ipis`: those of IpiCalls, else NullHost's. `connections`: null for NullHost's.
+  explicit Machine(bool has_ipis = true, Connections* connections = nullptr)
       : calls_({.tlb = &host,
                 .interrupts = has_ipis ? &host : nullptr,
-                .connections = &host,
+                .connections = connections != nullptr ? connections : &host,
                 .registers = &host},
                {.vp_count = kVpCount}),
         table_(Privileges::Unrestricted()),
@@ -181,6 +191,46 @@ class Machine {
   Dispatcher dispatcher_;
 };
 
+// The SynIC of the VP that calls, with its pages enabled and SINT 2 unmasked, and an event port of
+// it behind a connection.
+class SynicGuest final : public VpScheduler {
+ public:
+  static constexpr uint32_t kConnection = 7;
+
+  explicit SynicGuest(InterruptSink& sink)
+      : synic_({.vp = VpIndex(0), .polling = SintPolling::kAbsent, .policy = {}}, overlays_, sink,
+               *this),
+        connection_(ports.ConnectEvents(kConnection, event_port_)) {
+    Write(tlfs::MsrIndex::kSimp, TestGuest::kSimpPage | 1);
+    Write(tlfs::MsrIndex::kSiefp, TestGuest::kSiefpPage | 1);
+    if (synic_.WriteMsr(static_cast<uint32_t>(tlfs::MsrIndex::kSint0) + kSint.value(), 0x52) !=
+            MsrOutcome::kHandled ||
+        !connection_.ok()) {
+      __builtin_trap();
+    }
+  }
+
+  void Kick(VpIndex) override {}
+  void SetDeadline(VpIndex, std::optional<RefTime>) override {}
+
+  SynicPorts ports;
+
+ private:
+  static constexpr SintIndex kSint = SintIndex::Of<2>();
+
+  void Write(tlfs::MsrIndex index, uint64_t value) {
+    if (synic_.WriteMsr(static_cast<uint32_t>(index), value) != MsrOutcome::kHandled) {
+      __builtin_trap();
+    }
+  }
+
+  TestGuest memory_;
+  OverlayMap overlays_{memory_.memory()};
+  Synic synic_;
+  EventPort event_port_{synic_, kSint, {}};
+  absl::StatusOr<Connection> connection_;
+};
+
 constexpr uint64_t Code(CallCode code) { return static_cast<uint64_t>(code); }
 
 void Rdtsc(benchmark::State& state) {
@@ -195,6 +245,15 @@ void Bare(benchmark::State& state, uint64_t control) {
 BENCHMARK_CAPTURE(Bare, memory, kUnknownCode)->Name("hc_invalid_code");
 BENCHMARK_CAPTURE(Bare, fast, kUnknownCode | kFast)->Name("hc_invalid_code_fast");
 BENCHMARK_CAPTURE(Bare, signal, Code(CallCode::kSignalEvent) | kFast)->Name("hc_signal_event_fast");
+
+// Nobody clears the flag: all but the first find it set.
+void SignalSynic(benchmark::State& state) {
+  NullHost sink;
+  SynicGuest guest(sink);
+  Machine machine(true, &guest.ports);
+  machine.Run(state, Code(CallCode::kSignalEvent) | kFast, SynicGuest::kConnection, 0);
+}
+BENCHMARK(SignalSynic)->Name("hc_signal_event_fast+synic_flag_already_set");
 
 void SignalFromMemory(benchmark::State& state) {
   Machine machine;
