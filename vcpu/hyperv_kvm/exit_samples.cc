@@ -1,6 +1,8 @@
 #include "vcpu/hyperv_kvm/exit_samples.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <utility>
 
 namespace hvkit::vcpu {
 namespace {
