@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <thread>
 #include <tuple>
 
@@ -87,21 +88,24 @@ TEST(SharedWordTest, FailedCompareExchangeReportsFoundValue) {
   EXPECT_EQ(word, 5u);
 }
 
-TEST(SharedWordTest, AlignedWordIsNeverTornByACopy) {
+TEST(SharedWordTest, AlignedWordsAreNeverTornByACopy) {
   constexpr uint64_t kValues[] = {0, ~uint64_t{0}};
-  alignas(8) uint64_t word = 0;
+  using Words = std::array<uint64_t, 5>;
+  alignas(16) Words words{};
   std::atomic<bool> stop{false};
   std::thread writer([&] {
     for (uint64_t i = 0; !stop.load(std::memory_order_relaxed); ++i) {
-      StoreShared<uint64_t>(&word, kValues[i & 1], std::memory_order_relaxed);
+      for (uint64_t& word : words) {
+        StoreShared<uint64_t>(&word, kValues[i & 1], std::memory_order_relaxed);
+      }
     }
   });
   uint64_t torn = 0;
   for (int i = 0; i < 20000; ++i) {
-    uint64_t seen;
-    CopyFromShared(static_cast<std::byte*>(static_cast<void*>(&seen)),
-                   static_cast<const std::byte*>(static_cast<const void*>(&word)), sizeof(seen));
-    torn += (seen != kValues[0] && seen != kValues[1]) ? 1u : 0u;
+    Words seen;
+    CopyFromShared(std::as_writable_bytes(std::span(seen)).data(),
+                   std::as_bytes(std::span(words)).data(), sizeof(seen));
+    for (const uint64_t word : seen) torn += (word != kValues[0] && word != kValues[1]) ? 1u : 0u;
   }
   stop = true;
   writer.join();
