@@ -27,7 +27,8 @@ class KernelHyperv final : public HypervBackend {
                   .memory = host.memory,
                   .kick = std::move(host.kick),
                   .syndbg = host.syndbg,
-                  .debug = host.syndbg}) {}
+                  .debug = host.syndbg,
+                  .boot_zeroed = host.boot_zeroed}) {}
 
   absl::Status SetUpVm() override { return backend_.SetUpVm(); }
   absl::StatusOr<std::vector<hyperv::CpuidEntry>> SetUpVcpu(hyperv::VpIndex vp,
@@ -81,7 +82,8 @@ class UserHyperv final : public HypervBackend {
                   .events = events_,
                   .kick = std::move(host.kick),
                   .syndbg = host.syndbg,
-                  .debug = host.syndbg}),
+                  .debug = host.syndbg,
+                  .boot_zeroed = host.boot_zeroed}),
         synic_([this](hyperv::VpIndex vp) { return FindSynic(vp); }, backend_.ports()) {}
 
   absl::Status SetUpVm() override { return backend_.SetUpVm(); }

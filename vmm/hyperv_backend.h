@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "hyperv/cpuid/cpuid_builder.h"
+#include "hyperv/host/boot_zeroed_memory.h"
 #include "hyperv/host/guest_memory.h"
 #include "hyperv/host/ids.h"
 #include "hyperv/synic/device_synic.h"
@@ -55,8 +56,9 @@ struct HypervHost {
   const kvm::Vm& vm;
   hyperv::GuestMemory& memory;
   EndLatch& latch;
-  std::function<void(hyperv::VpIndex)> kick;  // VcpuThread::Kick of that VP
-  Syndbg* syndbg = nullptr;                   // null: no debugger
+  std::function<void(hyperv::VpIndex)> kick;              // VcpuThread::Kick of that VP
+  Syndbg* syndbg = nullptr;                               // null: no debugger
+  const hyperv::BootZeroedMemory* boot_zeroed = nullptr;  // null: not told
 };
 
 // The back end that `setup` has chosen. `kvm_leaf` is CpuSetup::kvm_leaf().

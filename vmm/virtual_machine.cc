@@ -64,6 +64,7 @@ VirtualMachine::~VirtualMachine() = default;
 
 absl::Status VirtualMachine::SetUpMemory(const Config& config, const BootPlan& plan) {
   HVKIT_ASSIGN_OR_RETURN(memory_, vcpu::GuestMemory::Create(config.memory_bytes));
+  untouched_.emplace(*memory_);
   HVKIT_RETURN_IF_ERROR(memory_->RegisterWith(vm_));
   return WritePlan(plan, *memory_);
 }
@@ -84,9 +85,12 @@ absl::Status VirtualMachine::SetUpCpus(const kvm::Kvm& kvm, const Config& config
     HVKIT_ASSIGN_OR_RETURN(syndbg_, Syndbg::Create(*config.syndbg, *memory_));
   }
   if (hyperv.enabled()) {
-    HypervHost host{vm_, *memory_, latch_,
-                    [this](hyperv::VpIndex vp) { cpus_[vp.value()].thread->Kick(); },
-                    syndbg_.get()};
+    HypervHost host{.vm = vm_,
+                    .memory = *memory_,
+                    .latch = latch_,
+                    .kick = [this](hyperv::VpIndex vp) { cpus_[vp.value()].thread->Kick(); },
+                    .syndbg = syndbg_.get(),
+                    .boot_zeroed = &*untouched_};
     backend_ = MakeHypervBackend(hyperv, config.cpus, setup.kvm_leaf(), std::move(host));
     HVKIT_RETURN_IF_ERROR(backend_->SetUpVm());
   }

@@ -16,6 +16,7 @@
 #include "kvm_ioctls/vm.h"
 #include "vcpu/guest_memory.h"
 #include "vcpu/kvm_runner.h"
+#include "vcpu/untouched_memory.h"
 #include "vcpu/vcpu_thread.h"
 #include "vmm/config.h"
 #include "vmm/console.h"
@@ -69,6 +70,7 @@ class VirtualMachine {
   absl::Status ServeConsoleUntilEnd();
 
   std::unique_ptr<vcpu::GuestMemory> memory_;  // outlives the VM that maps it
+  std::optional<vcpu::UntouchedMemory> untouched_;
   kvm::Vm vm_;
   Console& console_;
   EndLatch latch_;

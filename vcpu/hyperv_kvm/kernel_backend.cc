@@ -78,6 +78,7 @@ hyperv::CpuidFacts KernelBackend::Facts() const {
 absl::Status KernelBackend::Start() {
   hyperv::HypercallHost calls;
   calls.debug = host_.debug;
+  calls.boot_zeroed = host_.boot_zeroed;
   if (Has(Enlightenment::kSynic)) {
     const bool has_events = options_.facts.Capability(KVM_CAP_HYPERV_EVENTFD) != 0;
     HVKIT_ASSIGN_OR_RETURN(

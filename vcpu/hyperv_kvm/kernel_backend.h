@@ -20,6 +20,7 @@
 #include "hyperv/cpuid/cpuid_builder.h"
 #include "hyperv/enlightenments/enlightenment.h"
 #include "hyperv/enlightenments/enlightenment_set.h"
+#include "hyperv/host/boot_zeroed_memory.h"
 #include "hyperv/host/debug_channel.h"
 #include "hyperv/host/guest_memory.h"
 #include "hyperv/host/ids.h"
@@ -56,6 +57,8 @@ class KernelBackend {
     // do not exist.
     hyperv::SyndbgTransport* syndbg = nullptr;
     hyperv::DebugChannel* debug = nullptr;
+    // Null: the guest is not told what of its memory is zero.
+    const hyperv::BootZeroedMemory* boot_zeroed = nullptr;
   };
 
   KernelBackend(Options options, Host host);

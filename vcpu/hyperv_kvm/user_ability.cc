@@ -41,7 +41,6 @@ struct Remark {
 constexpr char kNestedInKvm[] =
     "it is part of KVM's emulation of VMX and SVM, which user space cannot extend";
 constexpr Remark kAbsences[] = {
-    {Enlightenment::kVpRegisters, "hvkit gives guests no registers by hypercall yet"},
     {Enlightenment::kEvmcs, kNestedInKvm},
     {Enlightenment::kTlbFlushDirect, kNestedInKvm},
     {Enlightenment::kEmsrBitmap, kNestedInKvm},

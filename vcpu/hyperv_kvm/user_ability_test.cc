@@ -25,19 +25,33 @@ KernelFacts WithoutHyperv() {
 
 TEST(UserAbilityTest, KernelWithoutHypervIsEnough) {
   const hyperv::Ability ability = UserAbility(WithoutHyperv(), CoreSharing::kImpossible);
-  for (Enlightenment e : {Enlightenment::kRelaxed,       Enlightenment::kVapic,
-                          Enlightenment::kVpIndex,       Enlightenment::kRuntime,
-                          Enlightenment::kCrash,         Enlightenment::kTime,
-                          Enlightenment::kSynic,         Enlightenment::kStimer,
-                          Enlightenment::kStimerDirect,  Enlightenment::kReset,
-                          Enlightenment::kFrequencies,   Enlightenment::kAvic,
-                          Enlightenment::kTscInvariant,  Enlightenment::kSpinlocks,
-                          Enlightenment::kTlbFlush,      Enlightenment::kTlbFlushExt,
-                          Enlightenment::kIpi,           Enlightenment::kXmmInput,
-                          Enlightenment::kXmmOutput,     Enlightenment::kExtHypercalls,
-                          Enlightenment::kStartVp,       Enlightenment::kSintPolling,
-                          Enlightenment::kHypercallLock, Enlightenment::kNoNonarchCoresharing,
-                          Enlightenment::kEnforceCpuid,  Enlightenment::kPassthrough}) {
+  for (Enlightenment e : {Enlightenment::kRelaxed,
+                          Enlightenment::kVapic,
+                          Enlightenment::kVpIndex,
+                          Enlightenment::kRuntime,
+                          Enlightenment::kCrash,
+                          Enlightenment::kTime,
+                          Enlightenment::kSynic,
+                          Enlightenment::kStimer,
+                          Enlightenment::kStimerDirect,
+                          Enlightenment::kReset,
+                          Enlightenment::kFrequencies,
+                          Enlightenment::kAvic,
+                          Enlightenment::kTscInvariant,
+                          Enlightenment::kSpinlocks,
+                          Enlightenment::kTlbFlush,
+                          Enlightenment::kTlbFlushExt,
+                          Enlightenment::kIpi,
+                          Enlightenment::kXmmInput,
+                          Enlightenment::kXmmOutput,
+                          Enlightenment::kExtHypercalls,
+                          Enlightenment::kStartVp,
+                          Enlightenment::kVpRegisters,
+                          Enlightenment::kSintPolling,
+                          Enlightenment::kHypercallLock,
+                          Enlightenment::kNoNonarchCoresharing,
+                          Enlightenment::kEnforceCpuid,
+                          Enlightenment::kPassthrough}) {
     EXPECT_THAT(ability.reason(e), IsEmpty()) << hyperv::Name(e);
   }
 }

@@ -56,6 +56,25 @@ class VpMsrs final : public MsrHandler {
   const kvm::Vcpu& vcpu_;
 };
 
+// The same for registers by their name.
+class BackendMsrs final : public hyperv::VpMsrAccess {
+ public:
+  BackendMsrs(hyperv::Partition& partition, AutoEoi& auto_eoi, const VcpuHooks& hooks)
+      : partition_(partition), auto_eoi_(auto_eoi), hooks_(hooks) {}
+
+  hyperv::MsrRead ReadMsr(VpIndex vp, uint32_t index) override { return Msrs(vp).ReadMsr(index); }
+  hyperv::MsrOutcome WriteMsr(VpIndex vp, uint32_t index, uint64_t value) override {
+    return Msrs(vp).WriteMsr(index, value);
+  }
+
+ private:
+  VpMsrs Msrs(VpIndex vp) { return {*partition_.FindVp(vp), auto_eoi_, hooks_.vcpu(vp)}; }
+
+  hyperv::Partition& partition_;
+  AutoEoi& auto_eoi_;
+  const VcpuHooks& hooks_;
+};
+
 }  // namespace
 
 UserBackend::UserBackend(Options options, Host host)
@@ -121,6 +140,8 @@ absl::Status UserBackend::Start() {
 }
 
 absl::Status UserBackend::StartHypercalls() {
+  msrs_ = std::make_unique<BackendMsrs>(*partition_, auto_eoi_, hooks_);
+  registers_.emplace(partition_->privileges(), Cpuid(), *msrs_);
   const auto sync_sets = static_cast<uint64_t>(options_.facts.Capability(KVM_CAP_SYNC_REGS));
   const bool sregs2 = options_.facts.Capability(KVM_CAP_SREGS2) != 0;
   const UserHypercalls::Options options{
@@ -135,7 +156,8 @@ absl::Status UserBackend::StartHypercalls() {
                                                               .kick = host_.kick,
                                                               .connections = &ports_,
                                                               .debug = host_.debug,
-                                                              .boot_zeroed = nullptr},
+                                                              .boot_zeroed = host_.boot_zeroed,
+                                                              .registers = &*registers_},
                                                              runners_));
   return absl::OkStatus();
 }

@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "hyperv/cpuid/cpuid_builder.h"
 #include "hyperv/enlightenments/enlightenment_set.h"
+#include "hyperv/host/boot_zeroed_memory.h"
 #include "hyperv/host/debug_channel.h"
 #include "hyperv/host/guest_memory.h"
 #include "hyperv/host/ids.h"
@@ -22,6 +23,7 @@
 #include "hyperv/partition/host_hooks.h"
 #include "hyperv/partition/partition.h"
 #include "hyperv/partition/partition_events.h"
+#include "hyperv/partition/vp_registers.h"
 #include "hyperv/policy/policy.h"
 #include "hyperv/synic/synic_ports.h"
 #include "kvm_ioctls/exit.h"
@@ -65,6 +67,8 @@ class UserBackend {
     // do not exist.
     hyperv::SyndbgTransport* syndbg = nullptr;
     hyperv::DebugChannel* debug = nullptr;
+    // Null: the guest is not told what of its memory is zero.
+    const hyperv::BootZeroedMemory* boot_zeroed = nullptr;
   };
 
   UserBackend(Options options, Host host);
@@ -114,6 +118,8 @@ class UserBackend {
   hyperv::SynicPorts ports_;
   std::vector<KvmRunner*> runners_;
   std::optional<hyperv::Partition> partition_;
+  std::unique_ptr<hyperv::VpMsrAccess> msrs_;
+  std::optional<hyperv::VpRegisters> registers_;
   std::unique_ptr<UserHypercalls> hypercalls_;
   std::unique_ptr<TimerfdScheduler> scheduler_;  // last: its thread ends first
 };

@@ -56,7 +56,8 @@ absl::Status UserHypercalls::AddCalls(const Options& options) {
                                     .debug = host_.debug,
                                     .boot_zeroed = host_.boot_zeroed,
                                     .starter = this,
-                                    .apic_ids = &apic_ids_};
+                                    .apic_ids = &apic_ids_,
+                                    .registers = host_.registers};
   standard_.emplace(model, hyperv::HypercallConfig{.vp_count = host_.partition.vp_count(),
                                                    .flush = options.flush,
                                                    .partition_id = std::nullopt});

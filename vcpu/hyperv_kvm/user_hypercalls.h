@@ -22,6 +22,7 @@
 #include "hyperv/host/ids.h"
 #include "hyperv/host/interrupt_sink.h"
 #include "hyperv/host/spin_waiter.h"
+#include "hyperv/host/vp_register_access.h"
 #include "hyperv/host/vp_starter.h"
 #include "hyperv/hypercall/call_table.h"
 #include "hyperv/hypercall/dispatcher.h"
@@ -70,6 +71,7 @@ class UserHypercalls final : public hyperv::VpStarter {
     hyperv::Connections* connections = nullptr;
     hyperv::DebugChannel* debug = nullptr;
     const hyperv::BootZeroedMemory* boot_zeroed = nullptr;
+    hyperv::VpRegisterAccess* registers = nullptr;
   };
 
   // Hooks the runners of VP 0, 1, ..., which outlive the object, once for each VP of the partition.
