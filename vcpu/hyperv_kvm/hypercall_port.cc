@@ -108,6 +108,7 @@ absl::Status HypercallPort::RaiseInvalidOpcode(uint64_t rip) {
   registers_.general().rip = rip;
   HVKIT_RETURN_IF_ERROR(registers_.StoreNow());
   HVKIT_ASSIGN_OR_RETURN(kvm_vcpu_events events, runner_.vcpu().GetVcpuEvents());
+  events.flags = 0;  // not what other VPs may be changing just now: pending NMIs and INITs
   events.exception = {};
   events.exception.injected = 1;
   events.exception.nr = kInvalidOpcodeVector;
