@@ -11,6 +11,7 @@
 #include "hyperv/tlfs/hypercall.h"
 #include "hyperv/tlfs/hypercall_ext.h"
 #include "hyperv/tlfs/status.h"
+#include "testing/guests/lib/boot_info.h"
 #include "testing/guests/lib/callers.h"
 #include "testing/guests/lib/guest.h"
 #include "testing/guests/lib/hyperv.h"
@@ -35,6 +36,7 @@ using testing::OnKvm;
 using tlfs::HvStatus;
 
 constexpr uint64_t kNoMemory = 0xe0000000;  // between RAM and devices
+constexpr uint64_t kMappedPages = (uint64_t{4} << 30) / tlfs::kPageSize;
 constexpr size_t kInputBytes = testing::kMaxBlockWords * sizeof(uint64_t);
 
 // Two pages each, and room for a block that begins at the end of the second one.
@@ -209,6 +211,42 @@ void CheckInput(const HypercallInputCase& input) {
   }
 }
 
+bool ReadsAsZero(uint64_t page) {
+  const auto* words = AtAddress<uint64_t>(page * tlfs::kPageSize);
+  for (size_t i = 0; i < tlfs::kPageSize / sizeof(*words); ++i) {
+    if (words[i] != 0) return false;
+  }
+  return true;
+}
+
+// A range that is not this image, and whose ends are zero.
+bool IsZeroed(const tlfs::BootZeroedRange& range) {
+  const uint64_t own = reinterpret_cast<uint64_t>(g_output) / tlfs::kPageSize;
+  const uint64_t last = range.first_page + range.page_count - 1;
+  if (range.page_count == 0 || (range.first_page <= own && own <= last)) return false;
+  return last >= kMappedPages || (ReadsAsZero(range.first_page) && ReadsAsZero(last));
+}
+
+// The largest ranges come first.
+void CheckBootZeroedMemory() {
+  if (!HasExtendedCall(tlfs::ExtCapabilities::GetBootZeroedMemory::kMask)) return;
+  const auto code = static_cast<uint64_t>(tlfs::CallCode::kExtGetBootZeroedMemory);
+  const auto status = Hypercall(code, 0, reinterpret_cast<uint64_t>(g_output));
+  tlfs::BootZeroedMemoryOutput found;
+  std::memcpy(&found, g_output, sizeof(found));
+  Check(status == 0 && found.count > 0 && found.count <= tlfs::kMaxBootZeroedRanges,
+        "some memory is told to be zero");
+  bool zeroed = true;
+  uint64_t previous = ~uint64_t{0};
+  for (size_t i = 0; i < found.count && i < tlfs::kMaxBootZeroedRanges; ++i) {
+    tlfs::BootZeroedRange range;
+    std::memcpy(&range, g_output + sizeof(found) + i * sizeof(range), sizeof(range));
+    zeroed = zeroed && IsZeroed(range) && range.page_count <= previous;
+    previous = range.page_count;
+  }
+  Check(zeroed, "memory that is told to be zero reads as zero");
+}
+
 // An instruction of the page that ring 3 may not execute faults before the hypervisor sees it.
 void CheckRing3WithoutPorts() {
   HypercallRegisters registers = {};
@@ -226,6 +264,7 @@ void GuestMain(const BootInfo& boot) {
   PrepareCallers();
   for (const HypercallRow& row : testing::kHypercallRows) CheckRow(row);
   for (const HypercallInputCase& input : testing::kHypercallInputCases) CheckInput(input);
+  CheckBootZeroedMemory();
   CheckRing3WithoutPorts();
 }
 

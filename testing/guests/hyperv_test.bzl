@@ -13,6 +13,7 @@ def hyperv_guest_test(
         name,
         guest,
         lines = [],
+        more_lines = {},
         cpu = ALL_OF_HYPERV,
         more_cpu = {},
         words = "",
@@ -29,6 +30,7 @@ def hyperv_guest_test(
       name: of the tests.
       guest: the image. It gets the word `cpus=N`.
       lines: of its output. "{last}" is the last processor's number.
+      more_lines: the same for a back end.
       cpu: the flag of the VMM.
       more_cpu: what a back end has appended to it.
       words: more words of its command line, with "{last}" as in lines.
@@ -47,7 +49,7 @@ def hyperv_guest_test(
         all_words = ["cpus=%d" % cpus, words, more_words.get(backend, "")]
         kvm_guest_test(
             name = "%s_%s%s_test" % (name, "one_processor_" if cpus == 1 else "", backend),
-            expect_lines = [line.replace("{last}", last) for line in lines],
+            expect_lines = [line.replace("{last}", last) for line in lines + more_lines.get(backend, [])],
             guest = guest,
             l1 = kernels,
             vmm_args = [
