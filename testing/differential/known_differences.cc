@@ -160,6 +160,10 @@ constexpr Row kRows[] = {
               Answered(s, HvStatus::kSuccess, HvStatus::kInvalidHypercallInput) &&
               (s.step().words[0] >> 32) != 0;
      }},
+    {{"Unknown set format of an IPI", true},
+     [](const Sighting& s) {
+       return IsIpi(s.step()) && Answered(s, HvStatus::kSuccess, HvStatus::kInvalidParameter);
+     }},
     {{"Debugger calls without hv_syndbg", false},
      [](const Sighting& s) {
        return IsCall(s.step(), {CallCode::kPostDebugData, CallCode::kRetrieveDebugData,
