@@ -163,8 +163,8 @@ absl::Status AllowIoctls(const Filter& filter) {
 // Kicks go to threads of this process. The C library's fstat is newfstatat, without a path.
 absl::Status AllowSome(const Filter& filter) {
   HVKIT_RETURN_IF_ERROR(Allow(filter, SCMP_SYS(tgkill),
-                              SCMP_A0_64(SCMP_CMP_EQ, static_cast<scmp_datum_t>(getpid()))));
-  return Allow(filter, SCMP_SYS(newfstatat), SCMP_A3_64(SCMP_CMP_EQ, AT_EMPTY_PATH));
+                              SCMP_A0_64(SCMP_CMP_EQ, static_cast<scmp_datum_t>(getpid()), 0)));
+  return Allow(filter, SCMP_SYS(newfstatat), SCMP_A3_64(SCMP_CMP_EQ, AT_EMPTY_PATH, 0));
 }
 
 // malloc and absl::Mutex ask the C library for the number of processors and the like when they are
@@ -172,7 +172,7 @@ absl::Status AllowSome(const Filter& filter) {
 // may not.
 absl::Status RefuseFilesOfTheCLibrary(const Filter& filter) {
   const int error = seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EACCES), SCMP_SYS(openat), 1,
-                                     SCMP_A2_32(SCMP_CMP_EQ, O_RDONLY | O_CLOEXEC));
+                                     SCMP_A2_32(SCMP_CMP_EQ, O_RDONLY | O_CLOEXEC, 0));
   HVKIT_RETURN_IF_ERROR(ToStatus(error, "adding a rule"));
   return Allow(filter, SCMP_SYS(sched_getaffinity));
 }

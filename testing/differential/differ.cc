@@ -43,7 +43,7 @@ struct Options {
   uint64_t programs = ~uint64_t{0};
   uint64_t findings = 1;
   uint64_t replay_cpus = 0;  // 0: no replay
-  uint64_t cpus = 0;         // 0: of all kinds
+  uint64_t cpus = 1;         // 1 to 4
   uint64_t all = 0;          // 1: Mix::kAll
 };
 
@@ -87,9 +87,7 @@ absl::Status Differ::Run() {
          std::chrono::steady_clock::now() < end) {
     std::vector<uint64_t> batch(std::min<uint64_t>(kBatch, options_.programs - counts_.programs));
     for (uint64_t& seed : batch) seed = seeds();
-    uint32_t cpus = seeds() % 2 == 0 ? 1 : static_cast<uint32_t>(2 + seeds() % 3);
-    if (options_.cpus != 0) cpus = static_cast<uint32_t>(options_.cpus);
-    HVKIT_RETURN_IF_ERROR(RunBatch(std::move(batch), cpus));
+    HVKIT_RETURN_IF_ERROR(RunBatch(std::move(batch), static_cast<uint32_t>(options_.cpus)));
   }
   return absl::OkStatus();
 }

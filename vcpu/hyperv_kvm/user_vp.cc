@@ -1,5 +1,6 @@
 #include "vcpu/hyperv_kvm/user_vp.h"
 
+#include "absl/status/status.h"
 #include "vcpu/hyperv_kvm/vp_start.h"
 
 namespace hvkit::vcpu {
@@ -29,13 +30,16 @@ absl::StatusOr<PortClaim> UserVp::OnHookedPort() {
   return port_.OnOut();
 }
 
-// A VP that turns out to run, or whose state KVM refuses, goes on as it was.
+// A VP that turns out to run, or whose state KVM refuses, goes on as it was. A guest can get its
+// own registers into a form that KVM_SET_SREGS refuses (CS.L without long mode, for one): it then
+// keeps translations, which only it can come to harm by.
 absl::Status UserVp::BeforeEntry() {
   State to_start = State::kToStart;
   if (state_.compare_exchange_strong(to_start, State::kRunning)) {
     StartVcpu(runner_.vcpu(), start_).IgnoreError();
   }
-  return FlushTlb(runner_.vcpu(), sregs_form_);
+  const absl::Status flushed = FlushTlb(runner_.vcpu(), sregs_form_);
+  return absl::IsInvalidArgument(flushed) ? absl::OkStatus() : flushed;
 }
 
 }  // namespace hvkit::vcpu

@@ -27,7 +27,7 @@ TEST(MessageOfTest, LogicalDestinationIsMarked) {
 }
 
 TEST(MessageOfTest, DeliveryModesAreKept) {
-  for (uint64_t mode : {1, 2, 4, 5, 6}) {  // lowest priority, SMI, NMI, INIT, start-up
+  for (const uint64_t mode : {1U, 2U, 4U, 5U, 6U}) {  // lowest priority, SMI, NMI, INIT, start-up
     const std::optional<kvm_msi> message = MessageOf({kToApic5 | mode * kDeliveryMode | 0x9F});
     ASSERT_TRUE(message.has_value()) << mode;
     EXPECT_EQ(message->data, mode * kDeliveryMode | 0x9F) << mode;
