@@ -5,10 +5,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "hyperv/host/boot_zeroed_memory.h"
@@ -16,14 +14,11 @@
 #include "hyperv/host/debug_channel.h"
 #include "hyperv/host/ids.h"
 #include "hyperv/host/interrupt_retargeter.h"
-#include "hyperv/host/spin_waiter.h"
 #include "hyperv/host/tlb_flusher.h"
-#include "hyperv/host/vp_register_access.h"
 #include "hyperv/host/vp_set.h"
-#include "hyperv/host/vp_starter.h"
 #include "hyperv/hypercall/standard_calls.h"
+#include "hyperv/hypercall/test_vps.h"
 #include "hyperv/tlfs/hypercall_ext.h"
-#include "hyperv/tlfs/hypercall_vp.h"
 #include "hyperv/tlfs/status.h"
 #include "hyperv/tlfs/synic.h"
 #include "testing/fakes/fake_interrupt_sink.h"
@@ -114,55 +109,6 @@ class TestDebugger final : public DebugChannel {
   std::vector<std::byte> arrived;
   uint32_t unsent = 0;
   uint32_t last_reset = 0;
-};
-
-// Starts VP 1 only, and knows the APIC ids 2 * VP index.
-class TestVps final : public VpStarter, public ApicIds, public SpinWaiter {
- public:
-  explicit TestVps(uint32_t vp_count) : vp_count_(vp_count) {}
-
-  tlfs::HvStatus Start(VpIndex vp, const tlfs::InitialVpContext& context) override {
-    if (vp != VpIndex(1)) return tlfs::HvStatus::kInvalidVpState;
-    started_at = context.rip;
-    return tlfs::HvStatus::kSuccess;
-  }
-  std::optional<VpIndex> FindVp(uint32_t apic_id) const override {
-    if (apic_id % 2 != 0 || apic_id / 2 >= vp_count_) return std::nullopt;
-    return VpIndex(apic_id / 2);
-  }
-  void OnLongSpin(VpIndex caller, uint32_t tries) override {
-    spun.emplace_back(caller.value(), tries);
-  }
-
-  uint64_t started_at = 0;
-  std::vector<std::pair<uint32_t, uint32_t>> spun;
-
- private:
-  const uint32_t vp_count_;
-};
-
-// Registers of each VP, by name; the value of one that was not set is its name.
-class TestRegisters final : public VpRegisterAccess {
- public:
-  static constexpr uint32_t kMissing = 0xBAD;
-
-  tlfs::HvStatus Get(VpIndex, VpIndex vp, uint32_t name, tlfs::VpRegisterValue& value) override {
-    ++accesses;
-    if (name == kMissing) return tlfs::HvStatus::kInvalidParameter;
-    const auto found = values.find({vp.value(), name});
-    value = found == values.end() ? tlfs::VpRegisterValue{.low = name} : found->second;
-    return tlfs::HvStatus::kSuccess;
-  }
-  tlfs::HvStatus Set(VpIndex, VpIndex vp, uint32_t name,
-                     const tlfs::VpRegisterValue& value) override {
-    ++accesses;
-    if (name == kMissing) return tlfs::HvStatus::kInvalidParameter;
-    values[{vp.value(), name}] = value;
-    return tlfs::HvStatus::kSuccess;
-  }
-
-  std::map<std::pair<uint32_t, uint32_t>, tlfs::VpRegisterValue> values;
-  int accesses = 0;
 };
 
 class TestZeroedMemory final : public BootZeroedMemory {

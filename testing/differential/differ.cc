@@ -99,6 +99,7 @@ absl::StatusOr<std::vector<Comparison>> Differ::CompareAll(const std::vector<Pro
   HVKIT_ASSIGN_OR_RETURN(const std::vector<Records> user,
                          machine_.Run(programs, cpus, vmm::Backend::kUser, kBatchSeconds));
   std::vector<Comparison> comparisons;
+  comparisons.reserve(programs.size());
   for (size_t i = 0; i < programs.size(); ++i) {
     comparisons.push_back(Compare(programs[i], kernel[i], user[i]));
   }
@@ -107,6 +108,7 @@ absl::StatusOr<std::vector<Comparison>> Differ::CompareAll(const std::vector<Pro
 
 absl::Status Differ::RunBatch(std::vector<uint64_t> seeds, uint32_t cpus) {
   std::vector<Program> programs;
+  programs.reserve(seeds.size());
   for (const uint64_t seed : seeds)
     programs.push_back(Generate(seed, cpus, options_.all != 0 ? Mix::kAll : Mix::kRegisters));
   HVKIT_ASSIGN_OR_RETURN(const auto comparisons, CompareAll(programs, cpus));

@@ -1,5 +1,6 @@
 #include "testing/tables/coverage.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -114,6 +115,11 @@ bool IsAlwaysOn(const CpuidBit& bit) {
   return false;
 }
 
+bool IsWithheld(const CpuidBit& bit) {
+  return std::find(vcpu::kWithheldBits.begin(), vcpu::kWithheldBits.end(), &bit) !=
+         vcpu::kWithheldBits.end();
+}
+
 std::string OffersOf(const CpuidBit& bit) {
   if (IsAlwaysOn(bit)) return "always";
   const EnlightenmentMask offers = hyperv::TurnedOnBy(bit);
@@ -181,7 +187,7 @@ std::string BitLine(const CpuidBit& bit, const BackEnds& back_ends) {
   const std::string offers = OffersOf(bit);
   return absl::StrCat("| ", Hex(static_cast<uint32_t>(bit.leaf)), " ", RegisterName(bit.reg), " | ",
                       bit.bit, " | ", bit.name, " | ", offers, " | ", Has(back_ends.kernel, bit),
-                      " | ", Has(back_ends.user, bit), " | ",
+                      " | ", IsWithheld(bit) ? "no" : Has(back_ends.user, bit), " | ",
                       offers.empty() ? "" : "`//hyperv/cpuid:cpuid_builder_test`", " |\n");
 }
 

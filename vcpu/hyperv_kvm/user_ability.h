@@ -6,14 +6,17 @@
 // hv_tlbflush is there and works, but has a drawback (hyperv::Ability::drawbacks): hv_passthrough
 // does not take it.
 //
-// KVM's own Hyper-V emulation is not looked at: this back end is the same with and without it.
+// KVM's own Hyper-V emulation is not looked at: but for AutoEOI (auto_eoi.h) this back end is the
+// same with and without it.
 #ifndef HVKIT_VCPU_HYPERV_KVM_USER_ABILITY_H_
 #define HVKIT_VCPU_HYPERV_KVM_USER_ABILITY_H_
 
+#include <array>
 #include <cstdint>
 
 #include "absl/strings/string_view.h"
 #include "hyperv/enlightenments/resolve.h"
+#include "hyperv/tlfs/cpuid.h"
 #include "vcpu/hyperv_kvm/kernel_ability.h"
 
 namespace hvkit::vcpu {
@@ -23,6 +26,11 @@ enum class CoreSharing : uint8_t {
   kPossible,
   kImpossible,  // the processor has one thread per core, or the others are off until reboot
   kUnknown,     // the kernel does not say
+};
+
+// CPUID bits of the set in force that this back end does not show its guests.
+inline constexpr std::array<const hyperv::tlfs::CpuidBit*, 1> kWithheldBits = {
+    &hyperv::tlfs::bits::kUseApicMsrs,  // each is an exit to user space, unlike the APIC's own
 };
 
 // From the text of /sys/devices/system/cpu/smt/control.

@@ -12,6 +12,7 @@
 #include "kvm_ioctls/status_macros.h"
 #include "vcpu/hyperv_kvm/guest_tsc.h"
 #include "vcpu/hyperv_kvm/msr_intercept.h"
+#include "vcpu/hyperv_kvm/user_ability.h"
 
 namespace hvkit::vcpu {
 namespace {
@@ -19,11 +20,6 @@ namespace {
 using hyperv::Enlightenment;
 using hyperv::VpIndex;
 using hyperv::tlfs::CpuidBit;
-
-// Bits of the set in force that this back end does not offer, or does not recommend.
-constexpr const CpuidBit* kWithheldBits[] = {
-    &hyperv::tlfs::bits::kUseApicMsrs,  // each is an exit to user space, unlike the APIC's own
-};
 
 std::vector<uint32_t> ApicIds(uint32_t vp_count) {
   std::vector<uint32_t> ids(vp_count);
