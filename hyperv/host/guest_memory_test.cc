@@ -120,6 +120,7 @@ TEST_F(PinnedPageDeathTest, StoreToReadPinTraps) {
 TEST_F(PinnedPageDeathTest, UseAfterMoveTraps) {
   PinnedPage page = Pin();
   const PinnedPage moved = std::move(page);
+  // NOLINTNEXTLINE(bugprone-use-after-move,clang-analyzer-cplusplus.Move)
   EXPECT_DEATH(page.Store<uint8_t>(0, 1), "");
 }
 

@@ -96,7 +96,7 @@ TEST_F(DispatcherTest, LongRepCallsAreTakenUpAgainAtTheNextRep) {
 
 TEST_F(DispatcherTest, RepInErrorLeavesThoseBeforeItDone) {
   PutList();
-  guest_.Put(kInputGpa + 8 + 8 * 4, Embedder::kRefused);
+  guest_.Put(kInputGpa + 8 + uint64_t{8} * 4, Embedder::kRefused);
   const CallAnswer answer = guest_.Call(kAddToAll | Reps(5));
   EXPECT_EQ(answer.status, HvStatus::kNotFound);
   EXPECT_EQ(answer.reps, 4u);
