@@ -1,17 +1,15 @@
 // Costs of hypercalls from their registers to a handler that does next to nothing, next to a bare
 // rdtsc. Scenario names are those of the peers' measurements, so that runs can be paired: "decode"
 // hands the set of processors over, "banks" looks at its masks, "count" and "iterate" at its VPs.
-// Medians:
-// --benchmark_repetitions=7 --benchmark_enable_random_interleaving=true
-#include <benchmark/benchmark.h>
-
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "hyperv/host/connections.h"
@@ -43,10 +41,13 @@
 #include "hyperv/tlfs/msr.h"
 #include "hyperv/tlfs/status.h"
 #include "hyperv/tlfs/synic.h"
+#include "testing/benchmarks/scenario.h"
 
 namespace hvkit::hyperv {
 namespace {
 
+using benchmarks::AddScenario;
+using benchmarks::Keep;
 using tlfs::CallCode;
 
 constexpr uint32_t kVpCount = 4096;
@@ -89,7 +90,7 @@ enum class Use { kDecode, kBanks, kCount, kIterate };
 
 uint64_t Consume(const VpSet& vps, Use use) {
   uint64_t sum = 0;
-  if (use == Use::kDecode) benchmark::DoNotOptimize(vps);
+  if (use == Use::kDecode) Keep(vps);
   if (use == Use::kBanks) vps.ForEachBank([&sum](uint32_t, uint64_t mask) { sum |= mask; });
   if (use == Use::kCount) sum = vps.Count();
   if (use == Use::kIterate) vps.ForEach([&sum](VpIndex vp) { sum += vp.value(); });
@@ -142,19 +143,20 @@ class NullHost final : public TlbFlusher,
   uint64_t sum = 0;
 };
 
+// Which calls there are: all of them; all with an IPI call that looks at the set as `use` says; or
+// what KVM hands over of a guest whose SynIC it has.
+enum class Calls { kAll, kAllWithOwnIpis, kConnectionsOnly };
+
 class Machine {
  public:
-  // `has_ipis`: those of IpiCalls, else NullHost's. `connections`: null for NullHost's.
-  explicit Machine(bool has_ipis = true, Connections* connections = nullptr)
-      : calls_({.tlb = &host,
-                .interrupts = has_ipis ? &host : nullptr,
-                .connections = connections != nullptr ? connections : &host,
-                .registers = &host},
+  // `connections`: null for NullHost's.
+  explicit Machine(Calls calls = Calls::kAll, Connections* connections = nullptr)
+      : calls_(Offered(calls, connections != nullptr ? *connections : host),
                {.vp_count = kVpCount}),
         table_(Privileges::Unrestricted()),
         dispatcher_(table_, memory_) {
     bool added = calls_.AddTo(table_);
-    if (!has_ipis) added &= table_.Add<SendIpiEx, &NullHost::OnIpiEx>(host);
+    if (calls == Calls::kAllWithOwnIpis) added &= table_.Add<SendIpiEx, &NullHost::OnIpiEx>(host);
     if (!added) __builtin_trap();
   }
 
@@ -172,19 +174,19 @@ class Machine {
     return banks;
   }
 
-  void Run(benchmark::State& state, uint64_t control, uint64_t first = kInput,
-           uint64_t second = kOutput) {
-    HypercallWords words{CallerMode::k64Bit, control, {first, second}};
-    for (auto _ : state) {
-      benchmark::DoNotOptimize(words);
-      benchmark::DoNotOptimize(dispatcher_.Dispatch(VpIndex(0), words, host));
-    }
-    benchmark::DoNotOptimize(host.sum);
-  }
+  auto Dispatch(HypercallWords& words) { return dispatcher_.Dispatch(VpIndex(0), words, host); }
 
   NullHost host;
 
  private:
+  HypercallHost Offered(Calls calls, Connections& connections) {
+    if (calls == Calls::kConnectionsOnly) return {.connections = &connections};
+    return {.tlb = &host,
+            .interrupts = calls == Calls::kAll ? &host : nullptr,
+            .connections = &connections,
+            .registers = &host};
+  }
+
   FlatMemory memory_;
   StandardCalls calls_;
   CallTable table_;
@@ -233,98 +235,122 @@ class SynicGuest final : public VpScheduler {
 
 constexpr uint64_t Code(CallCode code) { return static_cast<uint64_t>(code); }
 
-void Rdtsc(benchmark::State& state) {
-  for (auto _ : state) benchmark::DoNotOptimize(__builtin_ia32_rdtsc());
+// One call over and over.
+auto Repeat(std::unique_ptr<Machine> machine, uint64_t control, uint64_t first = kInput,
+            uint64_t second = kOutput) {
+  const HypercallWords call{CallerMode::k64Bit, control, {first, second}};
+  return [machine = std::move(machine), words = call]() mutable {
+    Keep(words);
+    Keep(machine->Dispatch(words));
+  };
 }
-BENCHMARK(Rdtsc)->Name("rdtsc");
 
-void Bare(benchmark::State& state, uint64_t control) {
-  Machine machine;
-  machine.Run(state, control, 7);
+auto Bare(uint64_t control, Calls calls = Calls::kAll) {
+  return [=] { return Repeat(std::make_unique<Machine>(calls), control, 7); };
 }
-BENCHMARK_CAPTURE(Bare, memory, kUnknownCode)->Name("hc_invalid_code");
-BENCHMARK_CAPTURE(Bare, fast, kUnknownCode | kFast)->Name("hc_invalid_code_fast");
-BENCHMARK_CAPTURE(Bare, signal, Code(CallCode::kSignalEvent) | kFast)->Name("hc_signal_event_fast");
 
 // Nobody clears the flag: all but the first find it set.
-void SignalSynic(benchmark::State& state) {
-  NullHost sink;
-  SynicGuest guest(sink);
-  Machine machine(true, &guest.ports);
-  machine.Run(state, Code(CallCode::kSignalEvent) | kFast, SynicGuest::kConnection, 0);
+auto SignalSynic() {
+  auto sink = std::make_unique<NullHost>();
+  auto guest = std::make_unique<SynicGuest>(*sink);
+  auto repeat = Repeat(std::make_unique<Machine>(Calls::kAll, &guest->ports),
+                       Code(CallCode::kSignalEvent) | kFast, SynicGuest::kConnection, 0);
+  return [sink = std::move(sink), guest = std::move(guest), repeat = std::move(repeat)]() mutable {
+    repeat();
+  };
 }
-BENCHMARK(SignalSynic)->Name("hc_signal_event_fast+synic_flag_already_set");
 
-void SignalFromMemory(benchmark::State& state) {
-  Machine machine;
-  machine.Put(0, tlfs::SignalEventInput{.connection = {7}});
-  machine.Run(state, Code(CallCode::kSignalEvent));
+auto SignalFromMemory() {
+  auto machine = std::make_unique<Machine>();
+  machine->Put(0, tlfs::SignalEventInput{.connection = {7}});
+  return Repeat(std::move(machine), Code(CallCode::kSignalEvent));
 }
-BENCHMARK(SignalFromMemory)->Name("hc_signal_event_mem");
 
-void Post(benchmark::State& state, uint32_t size) {
-  Machine machine;
-  machine.Put(0, tlfs::PostMessageInput{
-                     .connection = {7}, .message_type = 1, .payload_size = size, .payload = {}});
-  machine.Run(state, Code(CallCode::kPostMessage));
+auto Post(uint32_t size) {
+  return [size] {
+    auto machine = std::make_unique<Machine>();
+    machine->Put(0, tlfs::PostMessageInput{
+                        .connection = {7}, .message_type = 1, .payload_size = size, .payload = {}});
+    return Repeat(std::move(machine), Code(CallCode::kPostMessage));
+  };
 }
-BENCHMARK_CAPTURE(Post, small, 16)->Name("hc_post_message_mem_16B");
-BENCHMARK_CAPTURE(Post, full, 240)->Name("hc_post_message_mem_240B");
 
-void FlushSpaceExSet(benchmark::State& state, uint64_t vps, Use use) {
-  Machine machine;
-  machine.host.use = use;
-  machine.Put(0, tlfs::FlushExInput{});
-  const uint64_t words = machine.PutSet(16, vps);
-  machine.Run(state, Code(CallCode::kFlushVirtualAddressSpaceEx) | VariableWords(words));
+// Of the first `vps` VPs.
+auto FlushSpaceEx(uint64_t vps, Use use) {
+  return [=] {
+    auto machine = std::make_unique<Machine>();
+    machine->host.use = use;
+    machine->Put(0, tlfs::FlushExInput{});
+    const uint64_t words = machine->PutSet(16, vps);
+    return Repeat(std::move(machine),
+                  Code(CallCode::kFlushVirtualAddressSpaceEx) | VariableWords(words));
+  };
 }
 // One VP in each bank.
-void FlushSpaceExSparse(benchmark::State& state, Use use) {
-  Machine machine;
-  machine.host.use = use;
-  machine.Put(16, tlfs::VpSet{.valid_bank_mask = ~uint64_t{0}});
-  for (size_t bank = 0; bank < 64; ++bank) machine.Put(32 + 8 * bank, uint64_t{1});
-  machine.Run(state, Code(CallCode::kFlushVirtualAddressSpaceEx) | VariableWords(64));
+auto FlushSpaceExSparse(Use use) {
+  return [use] {
+    auto machine = std::make_unique<Machine>();
+    machine->host.use = use;
+    machine->Put(16, tlfs::VpSet{.valid_bank_mask = ~uint64_t{0}});
+    for (size_t bank = 0; bank < 64; ++bank) machine->Put(32 + 8 * bank, uint64_t{1});
+    return Repeat(std::move(machine),
+                  Code(CallCode::kFlushVirtualAddressSpaceEx) | VariableWords(64));
+  };
 }
-void FlushListEx(benchmark::State& state) {
-  Machine machine;
-  machine.host.use = Use::kCount;
-  machine.Put(0, tlfs::FlushExInput{});
-  const uint64_t words = machine.PutSet(16, 1024);
-  machine.Run(state, Code(CallCode::kFlushVirtualAddressListEx) | VariableWords(words) | Reps(64));
+auto FlushListEx() {
+  auto machine = std::make_unique<Machine>();
+  machine->host.use = Use::kCount;
+  machine->Put(0, tlfs::FlushExInput{});
+  const uint64_t words = machine->PutSet(16, 1024);
+  return Repeat(std::move(machine),
+                Code(CallCode::kFlushVirtualAddressListEx) | VariableWords(words) | Reps(64));
 }
-BENCHMARK(FlushListEx)->Name("hc_flush_va_list_ex_1024VP_64ranges_count");
-
-void FlushFast(benchmark::State& state) {
-  Machine machine;
-  machine.host.use = Use::kIterate;
-  machine.host.xmm[0] = 0xFFFFFFFF;
-  machine.Run(state, Code(CallCode::kFlushVirtualAddressSpace) | kFast, 0, 0);
-}
-BENCHMARK(FlushFast)->Name("hc_flush_va_space_fast_xmm_32VP_iterate");
-
-void SendIpiExSet(benchmark::State& state, uint64_t vps, Use use) {
-  Machine machine(use == Use::kIterate);
-  machine.host.use = use;
-  machine.Put(0, uint64_t{0xF0});
-  const uint64_t words = machine.PutSet(8, vps);
-  machine.Run(state, Code(CallCode::kSendSyntheticClusterIpiEx) | VariableWords(words));
+auto FlushFast() {
+  auto machine = std::make_unique<Machine>();
+  machine->host.use = Use::kIterate;
+  machine->host.xmm[0] = 0xFFFFFFFF;
+  return Repeat(std::move(machine), Code(CallCode::kFlushVirtualAddressSpace) | kFast, 0, 0);
 }
 
-void SendIpiFast(benchmark::State& state) {
-  Machine machine;
-  machine.Run(state, Code(CallCode::kSendSyntheticClusterIpi) | kFast, 0xF0, 1);
+auto SendIpiExSet(uint64_t vps, Use use) {
+  return [=] {
+    auto machine =
+        std::make_unique<Machine>(use == Use::kIterate ? Calls::kAll : Calls::kAllWithOwnIpis);
+    machine->host.use = use;
+    machine->Put(0, uint64_t{0xF0});
+    const uint64_t words = machine->PutSet(8, vps);
+    return Repeat(std::move(machine),
+                  Code(CallCode::kSendSyntheticClusterIpiEx) | VariableWords(words));
+  };
 }
-BENCHMARK(SendIpiFast)->Name("hc_send_ipi_fast_1mask_decode");
+auto SendIpiFast() {
+  return Repeat(std::make_unique<Machine>(), Code(CallCode::kSendSyntheticClusterIpi) | kFast, 0xF0,
+                1);
+}
 
-void GetRegisters(benchmark::State& state, uint32_t count) {
-  Machine machine;
-  machine.Put(0, tlfs::kPartitionIdSelf);
-  machine.Put(8, uint64_t{tlfs::kVpIndexSelf});
-  machine.Run(state, Code(CallCode::kGetVpRegisters) | Reps(count));
+auto GetRegisters(uint32_t count) {
+  return [count] {
+    auto machine = std::make_unique<Machine>();
+    machine->Put(0, tlfs::kPartitionIdSelf);
+    machine->Put(8, uint64_t{tlfs::kVpIndexSelf});
+    return Repeat(std::move(machine), Code(CallCode::kGetVpRegisters) | Reps(count));
+  };
 }
-BENCHMARK_CAPTURE(GetRegisters, one, 1)->Name("hc_get_vp_registers_mem_1");
-BENCHMARK_CAPTURE(GetRegisters, sixteen, 16)->Name("hc_get_vp_registers_mem_16");
+
+// A set as it has been copied from a guest, whose banks all have the same VPs.
+auto ParseSet(uint64_t mask, Use use) {
+  return [=] {
+    auto banks = std::make_unique<std::array<uint64_t, 64>>();
+    banks->fill(mask);
+    return [banks = std::move(banks), set = tlfs::VpSet{.valid_bank_mask = ~uint64_t{0}},
+            limit = VpLimit(kVpCount), use]() mutable {
+      VpSet vps;
+      Keep(set);
+      Keep(ReadVpSet(set, *banks, limit, vps));
+      Keep(Consume(vps, use));
+    };
+  };
+}
 
 constexpr const char* NameOf(Use use) {
   if (use == Use::kDecode) return "_decode";
@@ -332,23 +358,51 @@ constexpr const char* NameOf(Use use) {
   return use == Use::kCount ? "_count" : "_iterate";
 }
 
-void RegisterSets() {
+void AddCalls() {
+  AddScenario("hc_invalid_code", Bare(kUnknownCode));
+  AddScenario("hc_invalid_code_fast", Bare(kUnknownCode | kFast));
+  AddScenario("hc_signal_event_fast", Bare(Code(CallCode::kSignalEvent) | kFast));
+  AddScenario("hc_signal_event_fast_kvmlist",
+              Bare(Code(CallCode::kSignalEvent) | kFast, Calls::kConnectionsOnly));
+  AddScenario("hc_signal_event_fast+synic_flag_already_set", SignalSynic);
+  AddScenario("hc_signal_event_mem", SignalFromMemory);
+  AddScenario("hc_post_message_mem_16B", Post(16));
+  AddScenario("hc_post_message_mem_240B", Post(240));
+  AddScenario("hc_flush_va_list_ex_1024VP_64ranges_count", FlushListEx);
+  AddScenario("hc_flush_va_space_fast_xmm_32VP_iterate", FlushFast);
+  AddScenario("hc_send_ipi_fast_1mask_decode", SendIpiFast);
+  AddScenario("hc_get_vp_registers_mem_1", GetRegisters(1));
+  AddScenario("hc_get_vp_registers_mem_16", GetRegisters(16));
+}
+
+void AddSets() {
+  const std::string flush = "hc_flush_va_space_ex_";
   for (const Use use : {Use::kDecode, Use::kBanks, Use::kCount, Use::kIterate}) {
-    const std::string flush = "hc_flush_va_space_ex_";
-    benchmark::RegisterBenchmark((flush + "4096of4096" + NameOf(use)).c_str(), FlushSpaceExSet,
-                                 4096, use);
-    benchmark::RegisterBenchmark((flush + "64of4096" + NameOf(use)).c_str(), FlushSpaceExSparse,
-                                 use);
-    benchmark::RegisterBenchmark((flush + "2of4096" + NameOf(use)).c_str(), FlushSpaceExSet, 2,
-                                 use);
-    if (use == Use::kBanks || use == Use::kCount) continue;
-    for (const int vps : {64, 1024}) {
-      const std::string ipi = "hc_send_ipi_ex_" + std::to_string(vps) + "VP";
-      benchmark::RegisterBenchmark((ipi + NameOf(use)).c_str(), SendIpiExSet, vps, use);
+    AddScenario(flush + "4096of4096" + NameOf(use), FlushSpaceEx(4096, use));
+    AddScenario(flush + "64of4096" + NameOf(use), FlushSpaceExSparse(use));
+    AddScenario(flush + "2of4096" + NameOf(use), FlushSpaceEx(2, use));
+  }
+  for (const Use use : {Use::kCount, Use::kIterate}) {
+    const std::string parse = std::string("vpset_parse+") + (NameOf(use) + 1) + "_";
+    AddScenario(parse + "4096of4096", ParseSet(~uint64_t{0}, use));
+    AddScenario(parse + "64of4096", ParseSet(1, use));
+  }
+}
+
+// How costs grow with the VPs of a set, which are the first ones.
+void AddGrowth() {
+  for (const uint64_t vps : {1, 16, 64, 256, 1024, 4096}) {
+    const std::string count = std::to_string(vps) + "VP";
+    for (const Use use : {Use::kDecode, Use::kIterate}) {
+      AddScenario("hc_send_ipi_ex_" + count + NameOf(use), SendIpiExSet(vps, use));
+    }
+    for (const Use use : {Use::kBanks, Use::kIterate}) {
+      AddScenario("hc_flush_va_space_ex_" + count + NameOf(use), FlushSpaceEx(vps, use));
     }
   }
 }
-[[maybe_unused]] const int kRegistered = (RegisterSets(), 0);
+
+[[maybe_unused]] const int kAdded = (AddCalls(), AddSets(), AddGrowth(), 0);
 
 }  // namespace
 }  // namespace hvkit::hyperv

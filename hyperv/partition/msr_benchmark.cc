@@ -1,12 +1,11 @@
 // Costs of MSR accesses and of Poll through the whole partition, next to a bare rdtsc. Scenario
-// names are those of the peers' measurements, so that runs can be paired. Medians:
-// --benchmark_repetitions=7 --benchmark_enable_random_interleaving=true
-#include <benchmark/benchmark.h>
-
+// names are those of the peers' measurements, so that runs can be paired.
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "hyperv/enlightenments/enlightenment.h"
 #include "hyperv/enlightenments/enlightenment_set.h"
@@ -23,11 +22,14 @@
 #include "hyperv/reference_time/tsc_scale.h"
 #include "hyperv/tlfs/msr.h"
 #include "hyperv/tlfs/timer.h"
+#include "testing/benchmarks/scenario.h"
 #include "testing/fakes/fake_guest_memory.h"
 
 namespace hvkit::hyperv {
 namespace {
 
+using benchmarks::AddScenario;
+using benchmarks::Keep;
 using tlfs::MsrIndex;
 
 constexpr uint64_t kTscHz = 2'000'000'000;
@@ -61,9 +63,7 @@ class NullHost final : public InterruptSink, public VpScheduler, public Partitio
   void RequestFixed(VpIndex, Vector, EoiMode) override { ++requests_; }
   bool SupportsAutoEoi() const override { return true; }
   void Kick(VpIndex) override {}
-  void SetDeadline(VpIndex, std::optional<RefTime> deadline) override {
-    benchmark::DoNotOptimize(deadline);
-  }
+  void SetDeadline(VpIndex, std::optional<RefTime> deadline) override { Keep(deadline); }
   void OnReset(VpIndex) override {}
   void OnCrash(VpIndex, const CrashReport&) override {}
 
@@ -87,7 +87,7 @@ class Machine {
 
   VirtualProcessor& vp(uint32_t index = 0) { return *partition_.FindVp(VpIndex(index)); }
   void Write(MsrIndex index, uint64_t value, uint32_t vp_index = 0) {
-    benchmark::DoNotOptimize(vp(vp_index).WriteMsr(static_cast<uint32_t>(index), value));
+    Keep(vp(vp_index).WriteMsr(static_cast<uint32_t>(index), value));
   }
   void StartTimers(uint64_t config, uint64_t count) {
     for (uint32_t i = 0; i < partition_.vp_count(); ++i) {
@@ -123,110 +123,101 @@ class Machine {
   Partition partition_;
 };
 
-void EmptyLoop(benchmark::State& state) {
-  uint64_t nothing = 0;
-  for (auto _ : state) benchmark::DoNotOptimize(nothing);
-}
-BENCHMARK(EmptyLoop)->Name("(harness) empty loop");
-
-void Rdtsc(benchmark::State& state) {
-  for (auto _ : state) benchmark::DoNotOptimize(__builtin_ia32_rdtsc());
-}
-BENCHMARK(Rdtsc)->Name("rdtsc");
-
 template <typename Clock>
-void ReadUnder(benchmark::State& state, MsrIndex msr) {
-  Machine<Clock> machine;
-  VirtualProcessor& vp = machine.vp();
-  auto index = static_cast<uint32_t>(msr);
-  for (auto _ : state) {
-    benchmark::DoNotOptimize(index);
-    benchmark::DoNotOptimize(vp.ReadMsr(index));
-  }
+auto ReadUnder(MsrIndex msr) {
+  return [msr] {
+    auto machine = std::make_unique<Machine<Clock>>();
+    VirtualProcessor& vp = machine->vp();
+    return [machine = std::move(machine), &vp, index = static_cast<uint32_t>(msr)]() mutable {
+      Keep(index);
+      Keep(vp.ReadMsr(index));
+    };
+  };
 }
-void ReadTscClock(benchmark::State& state, MsrIndex msr) { ReadUnder<TscClock>(state, msr); }
-void Read(benchmark::State& state, MsrIndex msr) { ReadUnder<ManualClock>(state, msr); }
-BENCHMARK_CAPTURE(ReadTscClock, tsc, MsrIndex::kTimeRefCount)
-    ->Name("msr_read_time_ref_count(rdtsc source)");
-BENCHMARK_CAPTURE(Read, fixed, MsrIndex::kTimeRefCount)
-    ->Name("msr_read_time_ref_count(fixed source)");
-BENCHMARK_CAPTURE(Read, index, MsrIndex::kVpIndex)->Name("msr_read_vp_index");
-BENCHMARK_CAPTURE(Read, id, MsrIndex::kGuestOsId)->Name("msr_read_guest_os_id");
-BENCHMARK_CAPTURE(Read, sint, MsrIndex{uint32_t(MsrIndex::kSint0) + 2})->Name("msr_read_sint2");
-BENCHMARK_CAPTURE(Read, timer, MsrIndex::kStimer0Config)->Name("msr_read_stimer0_config");
-BENCHMARK_CAPTURE(Read, none, kUnknown)->Name("msr_read_unknown");
+auto Read(MsrIndex msr) { return ReadUnder<ManualClock>(msr); }
 
-void Write(benchmark::State& state, MsrIndex msr, uint64_t value) {
-  Machine<ManualClock> machine;
-  VirtualProcessor& vp = machine.vp();
-  auto index = static_cast<uint32_t>(msr);
-  for (auto _ : state) {
-    benchmark::DoNotOptimize(index);
-    benchmark::DoNotOptimize(value);
-    benchmark::DoNotOptimize(vp.WriteMsr(index, value));
-  }
+auto Write(MsrIndex msr, uint64_t new_value) {
+  return [=] {
+    auto machine = std::make_unique<Machine<ManualClock>>();
+    VirtualProcessor& vp = machine->vp();
+    return [machine = std::move(machine), &vp, index = static_cast<uint32_t>(msr),
+            value = new_value]() mutable {
+      Keep(index);
+      Keep(value);
+      Keep(vp.WriteMsr(index, value));
+    };
+  };
 }
-BENCHMARK_CAPTURE(Write, sint, MsrIndex{uint32_t(MsrIndex::kSint0) + 2}, kSint)
-    ->Name("msr_write_sint2");
-BENCHMARK_CAPTURE(Write, scontrol, MsrIndex::kScontrol, kEnable)->Name("msr_write_scontrol");
-BENCHMARK_CAPTURE(Write, eom, MsrIndex::kEom, 0)->Name("msr_write_eom");
-BENCHMARK_CAPTURE(Write, id, MsrIndex::kGuestOsId, kLinux)->Name("msr_write_guest_os_id");
-BENCHMARK_CAPTURE(Write, config, MsrIndex::kStimer0Config, kDirectOneShot)
-    ->Name("msr_write_stimer0_config");
-BENCHMARK_CAPTURE(Write, count, MsrIndex::kStimer0Count, kFar)->Name("msr_write_stimer0_count");
-BENCHMARK_CAPTURE(Write, none, kUnknown, 0)->Name("msr_write_unknown");
 
 // One iteration is one write, which moves the page.
-void Move(benchmark::State& state, MsrIndex msr) {
-  Machine<ManualClock> machine;
-  uint64_t page = kPage;
-  for (auto _ : state) {
-    machine.Write(msr, page | kEnable);
-    page = kPage + kOtherPage - page;
-  }
+auto Move(MsrIndex msr) {
+  return [msr] {
+    return [machine = std::make_unique<Machine<ManualClock>>(), page = kPage, msr]() mutable {
+      machine->Write(msr, page | kEnable);
+      page = kPage + kOtherPage - page;
+    };
+  };
 }
-BENCHMARK_CAPTURE(Move, tsc, MsrIndex::kReferenceTsc)
-    ->Name("ref_tsc_page enable/move (MSR write, map+compute+write)");
-BENCHMARK_CAPTURE(Move, hypercall, MsrIndex::kHypercall)
-    ->Name("hypercall_page enable/move (MSR write)");
-BENCHMARK_CAPTURE(Move, simp, MsrIndex::kSimp)->Name("simp enable/move (MSR write, overlay copy)");
 
-void LazyEoi(benchmark::State& state) {
-  Machine<ManualClock> machine;
-  machine.Write(MsrIndex::kVpAssistPage, kPage | kEnable);
-  AssistPage& page = machine.vp().assist_page();
-  for (auto _ : state) {
-    benchmark::DoNotOptimize(page.SetNoEoiRequired());
-    benchmark::DoNotOptimize(page.ClearNoEoiRequired());
-  }
+auto LazyEoi() {
+  auto machine = std::make_unique<Machine<ManualClock>>();
+  machine->Write(MsrIndex::kVpAssistPage, kPage | kEnable);
+  AssistPage& page = machine->vp().assist_page();
+  return [machine = std::move(machine), &page] {
+    Keep(page.SetNoEoiRequired());
+    Keep(page.ClearNoEoiRequired());
+  };
 }
-BENCHMARK(LazyEoi)->Name("lazy_eoi set+clear (VP assist page)");
 
-void ScanNoneDue(benchmark::State& state) {
-  Machine<ManualClock> machine(static_cast<uint32_t>(state.range(0)));
-  machine.StartTimers(kDirectOneShot, kFar);
-  for (auto _ : state) {
-    machine.clock.now = machine.clock.now + RefDuration(1);
-    machine.PollAll();
-  }
+// All timers of all VPs run; one iteration lets `step` go by and looks at each VP.
+auto Scan(uint32_t vps, uint64_t config, uint64_t count, RefDuration step) {
+  return [=] {
+    auto machine = std::make_unique<Machine<ManualClock>>(vps);
+    machine->StartTimers(config, count);
+    return [machine = std::move(machine), step] {
+      machine->clock.now = machine->clock.now + step;
+      machine->PollAll();
+    };
+  };
 }
-void ScanAllDue(benchmark::State& state) {
-  Machine<ManualClock> machine(static_cast<uint32_t>(state.range(0)));
-  machine.StartTimers(kDirectPeriodic, 10);
-  for (auto _ : state) {
-    machine.clock.now = machine.clock.now + RefDuration(10);
-    machine.PollAll();
-  }
+
+constexpr MsrIndex kSint2{uint32_t(MsrIndex::kSint0) + 2};
+
+void AddAccesses() {
+  AddScenario("msr_read_time_ref_count(rdtsc source)",
+              ReadUnder<TscClock>(MsrIndex::kTimeRefCount));
+  AddScenario("msr_read_time_ref_count(fixed source)", Read(MsrIndex::kTimeRefCount));
+  AddScenario("msr_read_vp_index", Read(MsrIndex::kVpIndex));
+  AddScenario("msr_read_guest_os_id", Read(MsrIndex::kGuestOsId));
+  AddScenario("msr_read_sint2", Read(kSint2));
+  AddScenario("msr_read_stimer0_config", Read(MsrIndex::kStimer0Config));
+  AddScenario("msr_read_unknown", Read(kUnknown));
+  AddScenario("msr_write_sint2", Write(kSint2, kSint));
+  AddScenario("msr_write_scontrol", Write(MsrIndex::kScontrol, kEnable));
+  AddScenario("msr_write_eom", Write(MsrIndex::kEom, 0));
+  AddScenario("msr_write_guest_os_id", Write(MsrIndex::kGuestOsId, kLinux));
+  AddScenario("msr_write_stimer0_config", Write(MsrIndex::kStimer0Config, kDirectOneShot));
+  AddScenario("msr_write_stimer0_count", Write(MsrIndex::kStimer0Count, kFar));
+  AddScenario("msr_write_unknown", Write(kUnknown, 0));
 }
-void RegisterScans() {
-  for (const int vps : {1, 16, 64, 256, 1024}) {
+
+void AddPages() {
+  AddScenario("ref_tsc_page enable/move (MSR write, map+compute+write)",
+              Move(MsrIndex::kReferenceTsc));
+  AddScenario("hypercall_page enable/move (MSR write)", Move(MsrIndex::kHypercall));
+  AddScenario("simp enable/move (MSR write, overlay copy)", Move(MsrIndex::kSimp));
+  AddScenario("lazy_eoi set+clear (VP assist page)", LazyEoi);
+}
+
+void AddScans() {
+  for (const uint32_t vps : {1, 16, 64, 256, 1024, 4096}) {
     const std::string scan = "stimer_scan_" + std::to_string(vps) + "VPx4_";
-    benchmark::RegisterBenchmark((scan + "none_due (per full scan)").c_str(), ScanNoneDue)
-        ->Arg(vps);
-    benchmark::RegisterBenchmark((scan + "all_due (per full scan)").c_str(), ScanAllDue)->Arg(vps);
+    AddScenario(scan + "none_due (per full scan)", Scan(vps, kDirectOneShot, kFar, RefDuration(1)));
+    AddScenario(scan + "all_due (per full scan)", Scan(vps, kDirectPeriodic, 10, RefDuration(10)));
   }
 }
-[[maybe_unused]] const int kRegistered = (RegisterScans(), 0);
+
+[[maybe_unused]] const int kAdded = (AddAccesses(), AddPages(), AddScans(), 0);
 
 }  // namespace
 }  // namespace hvkit::hyperv

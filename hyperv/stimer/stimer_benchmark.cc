@@ -1,7 +1,5 @@
-// Costs of the synthetic timers, next to a bare rdtsc. Scenario names are those of the peers'
-// measurements, so that runs can be paired.
-#include <benchmark/benchmark.h>
-
+// Costs of the synthetic timers by themselves, next to a bare rdtsc. Their MSRs and scans through
+// the whole partition are in hyperv/partition/msr_benchmark.cc, under the peers' names.
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -18,9 +16,13 @@
 #include "hyperv/stimer/synthetic_timers.h"
 #include "hyperv/synic/message_sink.h"
 #include "hyperv/tlfs/msr.h"
+#include "testing/benchmarks/scenario.h"
 
 namespace hvkit::hyperv {
 namespace {
+
+using benchmarks::AddScenario;
+using benchmarks::Keep;
 
 constexpr uint32_t kConfig0 = static_cast<uint32_t>(tlfs::MsrIndex::kStimer0Config);
 constexpr uint32_t kCount0 = static_cast<uint32_t>(tlfs::MsrIndex::kStimer0Count);
@@ -48,9 +50,7 @@ class CountingSink : public InterruptSink, public MessageSink {
 class NullScheduler : public VpScheduler {
  public:
   void Kick(VpIndex) override {}
-  void SetDeadline(VpIndex, std::optional<RefTime> deadline) override {
-    benchmark::DoNotOptimize(deadline);
-  }
+  void SetDeadline(VpIndex, std::optional<RefTime> deadline) override { Keep(deadline); }
 };
 
 // `count` VPs with four timers each, all programmed alike.
@@ -69,9 +69,7 @@ class Machine {
       }
     }
   }
-  void Write(size_t vp, uint32_t index, uint64_t value) {
-    benchmark::DoNotOptimize(vps_[vp]->WriteMsr(index, value));
-  }
+  void Write(size_t vp, uint32_t index, uint64_t value) { Keep(vps_[vp]->WriteMsr(index, value)); }
   SyntheticTimers& vp(size_t index) { return *vps_[index]; }
   void PollAll() {
     for (const auto& vp : vps_) vp->Poll(clock.now);
@@ -85,80 +83,77 @@ class Machine {
   std::vector<std::unique_ptr<SyntheticTimers>> vps_;
 };
 
-void Rdtsc(benchmark::State& state) {
-  for (auto _ : state) benchmark::DoNotOptimize(__builtin_ia32_rdtsc());
+// One VP with a direct one-shot timer.
+auto Read(uint32_t msr) {
+  return [msr] {
+    return [machine = std::make_unique<Machine>(1, kDirectOneShot, 0), index = msr]() mutable {
+      Keep(index);
+      Keep(machine->vp(0).ReadMsr(index));
+    };
+  };
 }
-BENCHMARK(Rdtsc)->Name("rdtsc");
 
-void ReadConfig(benchmark::State& state) {
-  Machine machine(1, kDirectOneShot, 0);
-  uint32_t index = kConfig0;
-  for (auto _ : state) {
-    benchmark::DoNotOptimize(index);
-    benchmark::DoNotOptimize(machine.vp(0).ReadMsr(index));
+auto WriteConfig() {
+  return [machine = std::make_unique<Machine>(1, kDirectOneShot, 0)] {
+    machine->Write(0, kConfig0, kDirectOneShot);
+  };
+}
+
+auto WriteCount() {
+  return [machine = std::make_unique<Machine>(1, kDirectOneShot, 0), count = kFar]() mutable {
+    machine->Write(0, kCount0, ++count);
+  };
+}
+
+auto Arm() {
+  return [machine = std::make_unique<Machine>(1, kDirectOneShot, 0), count = kFar]() mutable {
+    machine->Write(0, kCount0, ++count);
+    machine->vp(0).Poll(machine->clock.now);
+    Keep(machine->vp(0).NextDeadline());
+  };
+}
+
+// One VP among `vps` is armed and fires: its cost must not depend on the others.
+auto ArmAndExpire(size_t vps) {
+  return [vps] {
+    return [machine = std::make_unique<Machine>(vps, kDirectOneShot, 0)] {
+      machine->Write(0, kCount0, machine->clock.now.ticks() + 10);
+      machine->vp(0).Poll(machine->clock.now);
+      machine->clock.now = machine->clock.now + RefDuration(10);
+      machine->vp(0).Poll(machine->clock.now);
+    };
+  };
+}
+
+auto Scan(size_t vps, uint64_t config, uint64_t count, RefDuration step) {
+  return [=] {
+    return [machine = std::make_unique<Machine>(vps, config, count), step] {
+      machine->clock.now = machine->clock.now + step;
+      machine->PollAll();
+    };
+  };
+}
+
+void AddAll() {
+  const std::string alone = ", timers alone";
+  AddScenario("msr_read_stimer0_config" + alone, Read(kConfig0));
+  AddScenario("msr_write_stimer0_config" + alone, WriteConfig);
+  AddScenario("msr_write_stimer0_count" + alone, WriteCount);
+  AddScenario("stimer_arm: write count + scan -> deadline", Arm);
+  const std::string expire = "stimer_arm+expire direct one-shot (2 scans)";
+  AddScenario(expire, ArmAndExpire(1));
+  for (const size_t vps : {16, 64, 256, 1024, 4096}) {
+    AddScenario(expire + ", " + std::to_string(vps) + " VPs", ArmAndExpire(vps));
   }
-}
-BENCHMARK(ReadConfig)->Name("msr_read_stimer0_config");
-
-void WriteConfig(benchmark::State& state) {
-  Machine machine(1, kDirectOneShot, 0);
-  for (auto _ : state) machine.Write(0, kConfig0, kDirectOneShot);
-}
-BENCHMARK(WriteConfig)->Name("msr_write_stimer0_config");
-
-void WriteCount(benchmark::State& state) {
-  Machine machine(1, kDirectOneShot, 0);
-  uint64_t count = kFar;
-  for (auto _ : state) machine.Write(0, kCount0, ++count);
-}
-BENCHMARK(WriteCount)->Name("msr_write_stimer0_count");
-
-void Arm(benchmark::State& state) {
-  Machine machine(1, kDirectOneShot, 0);
-  uint64_t count = kFar;
-  for (auto _ : state) {
-    machine.Write(0, kCount0, ++count);
-    machine.vp(0).Poll(machine.clock.now);
-    benchmark::DoNotOptimize(machine.vp(0).NextDeadline());
-  }
-}
-BENCHMARK(Arm)->Name("stimer_arm: write count + scan -> deadline");
-
-// One VP among `range` is armed and fires: its cost must not depend on the others.
-void ArmAndExpire(benchmark::State& state) {
-  Machine machine(static_cast<size_t>(state.range(0)), kDirectOneShot, 0);
-  for (auto _ : state) {
-    machine.Write(0, kCount0, machine.clock.now.ticks() + 10);
-    machine.vp(0).Poll(machine.clock.now);
-    machine.clock.now = machine.clock.now + RefDuration(10);
-    machine.vp(0).Poll(machine.clock.now);
-  }
-}
-BENCHMARK(ArmAndExpire)->Name("stimer_arm+expire direct one-shot (2 scans)")->Arg(1)->Arg(1024);
-
-void ScanNoneDue(benchmark::State& state) {
-  Machine machine(static_cast<size_t>(state.range(0)), kDirectOneShot, kFar);
-  for (auto _ : state) {
-    machine.clock.now = machine.clock.now + RefDuration(1);
-    machine.PollAll();
-  }
-}
-void ScanAllDue(benchmark::State& state) {
-  Machine machine(static_cast<size_t>(state.range(0)), kDirectPeriodic, 10);
-  for (auto _ : state) {
-    machine.clock.now = machine.clock.now + RefDuration(10);
-    machine.PollAll();
-  }
-}
-void RegisterScans() {
-  for (const int vps : {1, 16, 64, 256, 1024}) {
+  for (const size_t vps : {1, 1024}) {
     const std::string scan = "stimer_scan_" + std::to_string(vps) + "VPx4_";
-    benchmark::RegisterBenchmark((scan + "none_due (per full scan)").c_str(), ScanNoneDue)
-        ->Arg(vps);
-    benchmark::RegisterBenchmark((scan + "all_due (per full scan)").c_str(), ScanAllDue)->Arg(vps);
+    AddScenario(scan + "none_due (per full scan)" + alone,
+                Scan(vps, kDirectOneShot, kFar, RefDuration(1)));
+    AddScenario(scan + "all_due (per full scan)" + alone,
+                Scan(vps, kDirectPeriodic, 10, RefDuration(10)));
   }
 }
-[[maybe_unused]] const int kRegistered = (RegisterScans(), 0);
+[[maybe_unused]] const int kAdded = (AddAll(), 0);
 
 }  // namespace
 }  // namespace hvkit::hyperv

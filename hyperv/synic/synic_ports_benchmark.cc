@@ -1,11 +1,11 @@
 // Costs of finding a connection and of what is behind it, next to a bare rdtsc.
-#include <benchmark/benchmark.h>
-
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "hyperv/host/connections.h"
@@ -23,9 +23,13 @@
 #include "hyperv/tlfs/msr.h"
 #include "hyperv/tlfs/status.h"
 #include "hyperv/tlfs/synic.h"
+#include "testing/benchmarks/scenario.h"
 
 namespace hvkit::hyperv {
 namespace {
+
+using benchmarks::AddScenario;
+using benchmarks::Keep;
 
 constexpr VpIndex kVp(0);
 constexpr SintIndex kSint = SintIndex::Of<2>();
@@ -77,11 +81,10 @@ struct Guest {
   Guest() {
     Write(tlfs::MsrIndex::kSimp, TestGuest::kSimpPage | 1);
     Write(tlfs::MsrIndex::kSiefp, TestGuest::kSiefpPage | 1);
-    benchmark::DoNotOptimize(
-        synic.WriteMsr(static_cast<uint32_t>(tlfs::MsrIndex::kSint0) + kSint.value(), 0x52));
+    Keep(synic.WriteMsr(static_cast<uint32_t>(tlfs::MsrIndex::kSint0) + kSint.value(), 0x52));
   }
   void Write(tlfs::MsrIndex index, uint64_t value) {
-    benchmark::DoNotOptimize(synic.WriteMsr(static_cast<uint32_t>(index), value));
+    Keep(synic.WriteMsr(static_cast<uint32_t>(index), value));
   }
 
   TestGuest memory;
@@ -94,60 +97,54 @@ struct Guest {
   EventPort events{synic, kSint, {}};
 };
 
-void Rdtsc(benchmark::State& state) {
-  for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(__builtin_ia32_rdtsc());
-}
-BENCHMARK(Rdtsc)->Name("rdtsc");
-
-void Signal(benchmark::State& state, Connections& connections, uint32_t id) {
-  for ([[maybe_unused]] auto _ : state) {
-    benchmark::DoNotOptimize(id);
-    benchmark::DoNotOptimize(connections.SignalEvent(kVp, id, 0));
-  }
-}
-
-void SignalDevice(benchmark::State& state) {
+// Connections to a device, and to a guest's SynIC.
+struct DeviceTable {
   NullDevice device;
-  Table table(device, device);
-  Signal(state, table.connections(), kEventId);
-}
-BENCHMARK(SignalDevice)->Name("ports_signal_event");
-
-void SignalUnknown(benchmark::State& state) {
-  NullDevice device;
-  Table table(device, device);
-  Signal(state, table.connections(), kEventId - 1);
-}
-BENCHMARK(SignalUnknown)->Name("ports_signal_event_unknown_connection");
-
-void SignalSynic(benchmark::State& state) {
+  Table table{device, device};
+};
+struct GuestTable {
   Guest guest;
-  Table table(guest.messages, guest.events);
-  Signal(state, table.connections(), kEventId);
-}
-BENCHMARK(SignalSynic)->Name("ports_signal_event+synic_flag_already_set");
+  Table table{guest.messages, guest.events};
+};
 
-void PostDevice(benchmark::State& state) {
-  NullDevice device;
-  Table table(device, device);
-  for ([[maybe_unused]] auto _ : state) {
-    benchmark::DoNotOptimize(
-        table.connections().PostMessage(kVp, kMessageId, kType, std::span(kPayload)));
-  }
+template <typename Owner>
+auto Signal(uint32_t connection) {
+  return [connection] {
+    auto owner = std::make_unique<Owner>();
+    Connections& connections = owner->table.connections();
+    return [owner = std::move(owner), &connections, id = connection]() mutable {
+      Keep(id);
+      Keep(connections.SignalEvent(kVp, id, 0));
+    };
+  };
 }
-BENCHMARK(PostDevice)->Name("ports_post_message_240B");
 
-void PostSynic(benchmark::State& state) {
-  Guest guest;
-  Table table(guest.messages, guest.events);
-  for ([[maybe_unused]] auto _ : state) {
-    benchmark::DoNotOptimize(
-        table.connections().PostMessage(kVp, kMessageId, kType, std::span(kPayload)));
-    benchmark::DoNotOptimize(guest.memory.Clear(kSint));
-    guest.Write(tlfs::MsrIndex::kEom, 0);
-  }
+auto PostDevice() {
+  auto owner = std::make_unique<DeviceTable>();
+  Connections& connections = owner->table.connections();
+  return [owner = std::move(owner), &connections] {
+    Keep(connections.PostMessage(kVp, kMessageId, kType, std::span(kPayload)));
+  };
 }
-BENCHMARK(PostSynic)->Name("ports_post_message_240B+synic_slot(+guest clear+EOM)");
+
+auto PostSynic() {
+  auto owner = std::make_unique<GuestTable>();
+  Connections& connections = owner->table.connections();
+  return [owner = std::move(owner), &connections] {
+    Keep(connections.PostMessage(kVp, kMessageId, kType, std::span(kPayload)));
+    Keep(owner->guest.memory.Clear(kSint));
+    owner->guest.Write(tlfs::MsrIndex::kEom, 0);
+  };
+}
+
+void AddAll() {
+  AddScenario("ports_signal_event", Signal<DeviceTable>(kEventId));
+  AddScenario("ports_signal_event_unknown_connection", Signal<DeviceTable>(kEventId - 1));
+  AddScenario("ports_signal_event+synic_flag_already_set", Signal<GuestTable>(kEventId));
+  AddScenario("ports_post_message_240B", PostDevice);
+  AddScenario("ports_post_message_240B+synic_slot(+guest clear+EOM)", PostSynic);
+}
+[[maybe_unused]] const int kAdded = (AddAll(), 0);
 
 }  // namespace
 }  // namespace hvkit::hyperv
