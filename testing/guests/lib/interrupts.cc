@@ -38,6 +38,8 @@ constexpr uint16_t kInterruptGate = 0x8e00;  // present, 64-bit, interrupts off
 constexpr unsigned kVectors = 256;
 constexpr uint64_t kCarryFlag = 1;
 constexpr uint64_t kIoplMask = 0x3000;
+constexpr uint8_t kSti = 0xfb;
+constexpr uint8_t kHlt = 0xf4;
 
 constexpr uint16_t kPicMasks[] = {0x21, 0xa1};
 
@@ -111,12 +113,22 @@ void HandleIrq(uint8_t vector) {
   if (action.eoi == Eoi::kAfterHandler && vector != kSpuriousVector) EndOfInterrupt();
 }
 
+// A processor takes no interrupt between STI and HLT; one of QEMU's TCG does where the guest left
+// in between, since its VMRUN does not load the VMCB's interrupt shadow. The guest would then halt
+// although what it waits for has come.
+void LeaveHalt(InterruptFrame& frame) {
+  if (frame.cs != CODE64) return;
+  const auto* next = reinterpret_cast<const uint8_t*>(frame.rip);
+  if (next[-1] == kSti && next[0] == kHlt) ++frame.rip;
+}
+
 }  // namespace
 
 void GuestInterrupt(InterruptFrame* frame) {
   if (frame->vector < kFirstIrqVector) {
     HandleException(*frame);
   } else {
+    LeaveHalt(*frame);
     HandleIrq(static_cast<uint8_t>(frame->vector));
   }
 }
