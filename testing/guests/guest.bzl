@@ -42,7 +42,6 @@ def guest_library(name, copts = [], tags = [], **kwargs):
     """A cc_library for guests."""
     cc_library(
         name = name,
-        testonly = True,
         copts = _COPTS + copts,
         linkstatic = True,
         features = ["-supports_start_end_lib"],
@@ -50,7 +49,7 @@ def guest_library(name, copts = [], tags = [], **kwargs):
         **kwargs
     )
 
-def guest_binary(name, srcs, deps = [], protocol = "multiboot", visibility = ["//visibility:public"]):
+def guest_binary(name, srcs, deps = [], protocol = "multiboot", testonly = True, visibility = ["//visibility:public"]):
     """A guest image, `<name>`, for `--kernel` of the VMM or `-kernel` of QEMU.
 
     Args:
@@ -59,11 +58,12 @@ def guest_binary(name, srcs, deps = [], protocol = "multiboot", visibility = ["/
       deps: guest libraries, beyond the runtime.
       protocol: how it is entered: multiboot (an ELF32 file with a multiboot-1 header), pvh (ELF64 with
         the entry note) or elf64 (ELF64 alone).
+      testonly: False for a guest that is part of a program.
       visibility: of the image.
     """
     cc_binary(
         name = name + ".linked",
-        testonly = True,
+        testonly = testonly,
         srcs = srcs,
         additional_linker_inputs = [Label("//testing/guests/lib:guest.lds")],
         copts = _COPTS,
@@ -82,7 +82,7 @@ def guest_binary(name, srcs, deps = [], protocol = "multiboot", visibility = ["/
 
     # Multiboot-1 loaders take ELF32 only; the code in it may well be 64-bit.
     output = "elf32-i386" if protocol == "multiboot" else "elf64-x86-64"
-    _objcopy(name, ":%s.linked" % name, "--strip-debug -O " + output, visibility)
+    _objcopy(name, ":%s.linked" % name, "--strip-debug -O " + output, testonly, visibility)
 
 def flat_guest(name, src, visibility = ["//visibility:public"]):
     """A guest of raw bytes for `--kernel-format=flat`, from 16-bit assembly that is linked at 0."""
@@ -95,12 +95,12 @@ def flat_guest(name, src, visibility = ["//visibility:public"]):
         features = ["-supports_start_end_lib"],
         tags = _TAGS,
     )
-    _objcopy(name, ":%s.linked" % name, "-O binary --only-section=.text", visibility)
+    _objcopy(name, ":%s.linked" % name, "-O binary --only-section=.text", True, visibility)
 
-def _objcopy(name, linked, options, visibility):
+def _objcopy(name, linked, options, testonly, visibility):
     native.genrule(
         name = name,
-        testonly = True,
+        testonly = testonly,
         srcs = [linked],
         outs = [name + ".guest"],
         cmd = "$(OBJCOPY) %s $< $@" % options,
