@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -298,6 +299,8 @@ constexpr Flag kFlags[] = {
      SetSyndbg},
     {"--kernel-format", "auto|flat", "flat: raw real-mode code at 0x10000 (default auto)",
      SetKernelFormat},
+    {"--tour", "", "boot a guest that tries every enlightenment and says what it measured",
+     SetCommand<Command::kTour>},
     {"--probe", "", "print what this machine offers", SetCommand<Command::kProbe>},
     {"--list-enlightenments", "", "print what --cpu knows",
      SetCommand<Command::kListEnlightenments>},
@@ -306,7 +309,8 @@ constexpr Flag kFlags[] = {
      SetSubject<Command::kConvert>},
     {kDiffFlag, "", "print how two values of --cpu, which follow, differ for a guest",
      SetCommand<Command::kDiff>},
-    {"--format", "text|json", "how these print, save --convert (default text)", SetFormat},
+    {"--format", "text|json", "how these print, and --tour, not --convert (default text)",
+     SetFormat},
     {"--help", "", "print this", SetCommand<Command::kHelp>},
     {"--version", "", "print the version", SetCommand<Command::kVersion>},
 };
@@ -419,20 +423,47 @@ absl::Status CheckTestdevPorts(const Config& config) {
                   "hyperv-testdev is there; use another, as in 0xf4, or none");
 }
 
+// The tour has a guest and devices of its own.
+absl::Status CheckTour(const Config& config) {
+  if (config.command != Command::kTour) return absl::OkStatus();
+  const Config defaults;
+  const std::pair<const char*, bool> unwanted[] = {
+      {"--kernel", !config.kernel.empty()},
+      {"--initrd", config.initrd.has_value()},
+      {"--cmdline", !config.cmdline.empty()},
+      {"--kernel-format", config.kernel_format != defaults.kernel_format},
+      {"--debug-exit-port", config.debug_exit_port != defaults.debug_exit_port},
+      {"--device", config.hyperv_testdev},
+  };
+  for (const auto& [flag, given] : unwanted) {
+    if (!given) continue;
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "--tour: has a guest and devices of its own; leave out %s, or --tour", flag));
+  }
+  if (config.cpus <= kMaxTourCpus) return absl::OkStatus();
+  return BadValue(
+      "--cpus", absl::StrCat(config.cpus),
+      absl::StrFormat("--tour's guest has no room for them; use 1 to %d", kMaxTourCpus));
+}
+
 }  // namespace
 
 absl::StatusOr<Config> ParseConfig(std::span<char* const> argv) {
   Config config;
+  config.cpu.clear();
   absl::Status status = ApplyArguments(argv.subspan(std::min<size_t>(argv.size(), 1)), config);
   if (status.ok()) status = CheckOutputs(config);
   if (status.ok()) status = CheckTestdevPorts(config);
+  if (status.ok()) status = CheckTour(config);
   if (!status.ok()) return OneLine(status);
+  if (config.cpu.empty()) config.cpu = config.command == Command::kTour ? kTourCpu : Config().cpu;
   return config;
 }
 
 std::string HelpText() {
   std::string text =
       "usage: vmm --kernel=FILE [FLAGS]\n"
+      "       vmm --tour [FLAGS] [--format=text|json]\n"
       "       vmm --probe | --list-enlightenments | --explain=NAME [--format=text|json]\n"
       "       vmm --diff CPU CPU [--format=text|json]\n"
       "       vmm --convert=TEXT\n\n";

@@ -19,6 +19,10 @@ inline constexpr uint64_t kMinMemoryBytes = uint64_t{4} << 20;  // what boot str
 inline constexpr uint64_t kMaxMemoryBytes = uint64_t{1} << 40;
 inline constexpr uint32_t kMaxCpus = 4096;  // KVM's own limit may be lower
 
+// What --tour has without --cpu: all that this machine can give.
+inline constexpr char kTourCpu[] = "host,kvm=off,hv=all";
+inline constexpr uint32_t kMaxTourCpus = 16;  // what its guest has room for
+
 enum class Command : uint8_t {
   kRun,
   kProbe,
@@ -26,6 +30,7 @@ enum class Command : uint8_t {
   kExplain,
   kConvert,
   kDiff,
+  kTour,
   kHelp,
   kVersion,
 };
@@ -44,7 +49,7 @@ struct Config {
   std::string cmdline;
   uint64_t memory_bytes = uint64_t{512} << 20;
   uint32_t cpus = 2;
-  std::string cpu = "host";  // QEMU's -cpu syntax, not yet parsed
+  std::string cpu = "host";  // QEMU's -cpu syntax, not yet parsed; kTourCpu for kTour
   Backend hyperv = Backend::kAuto;
   SerialSink serial = SerialSink::kStdio;
   std::string serial_path;            // for SerialSink::kFile

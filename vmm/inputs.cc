@@ -1,6 +1,7 @@
 #include "vmm/inputs.h"
 
 #include <numeric>
+#include <span>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -11,6 +12,7 @@
 #include "vmm/image.h"
 #include "vmm/input_file.h"
 #include "vmm/memory_map.h"
+#include "vmm/tour.h"
 
 namespace hvkit::vmm {
 
@@ -31,18 +33,25 @@ absl::StatusOr<devices::AcpiTables> BuildAcpi(uint32_t cpus) {
   return absl::InvalidArgumentError(absl::StrCat("--cpus=", cpus, ": ", tables.status().message()));
 }
 
+absl::StatusOr<std::vector<std::byte>> ReadKernel(const Config& config) {
+  if (config.command != Command::kTour) return ReadKernelFile(config.kernel);
+  const std::span<const std::byte> guest = TourGuest();
+  return std::vector<std::byte>(guest.begin(), guest.end());
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<const Inputs>> ReadInputs(const Config& config) {
-  if (config.kernel.empty()) {
+  const bool is_tour = config.command == Command::kTour;
+  if (config.kernel.empty() && !is_tour) {
     return absl::InvalidArgumentError(
         "--kernel: missing; name a kernel with --kernel=FILE, see --help");
   }
   auto inputs = std::make_unique<Inputs>();
-  HVKIT_ASSIGN_OR_RETURN(inputs->kernel, ReadKernelFile(config.kernel));
-  BootInputs boot{.kernel = {config.kernel, inputs->kernel},
+  HVKIT_ASSIGN_OR_RETURN(inputs->kernel, ReadKernel(config));
+  BootInputs boot{.kernel = {is_tour ? "--tour" : config.kernel, inputs->kernel},
                   .initrd = std::nullopt,
-                  .cmdline = config.cmdline,
+                  .cmdline = is_tour ? TourCmdline(config) : config.cmdline,
                   .memory = MakeMemoryMap(config.memory_bytes),
                   .acpi_rsdp = 0};
   if (config.initrd.has_value()) {

@@ -129,6 +129,14 @@ absl::StatusOr<Outcome> RunMachine(const kvm::Kvm& kvm, const Config& config,
   return Outcome{std::move(ending), (*machine)->CountExits()};
 }
 
+// The tour's messages and events go through the test device, which needs a SynIC.
+Config WithTourDevices(Config config, const HypervSetup& hyperv) {
+  if (config.command == Command::kTour) {
+    config.hyperv_testdev = hyperv.resolution.in_force.Has(hyperv::Enlightenment::kSynic);
+  }
+  return config;
+}
+
 // Flags, dependencies, files, KVM: in this order.
 absl::StatusOr<EndReport> RunGuest(const Config& config) {
   HVKIT_ASSIGN_OR_RETURN(const hyperv::CpuSpec spec, hyperv::ParseCpuFlag(config.cpu));
@@ -140,7 +148,8 @@ absl::StatusOr<EndReport> RunGuest(const Config& config) {
   HVKIT_ASSIGN_OR_RETURN(const HypervSetup hyperv, ResolveHyperv(spec, config.hyperv, kvm));
   for (const std::string& advice : hyperv::Advice(spec.requested)) Say(advice);
   events->Report(ToEvent(hyperv));
-  HVKIT_ASSIGN_OR_RETURN(const Outcome outcome, RunMachine(kvm, config, hyperv, *inputs, *console));
+  HVKIT_ASSIGN_OR_RETURN(const Outcome outcome, RunMachine(kvm, WithTourDevices(config, hyperv),
+                                                           hyperv, *inputs, *console));
   EndReport report = ReportEnding(outcome.ending, *events);
   events->ReportExitStats(outcome.exits);
   if (!events->status().ok()) Say(std::string(events->status().message()));
@@ -197,6 +206,7 @@ int RunCommand(const Config& config) {
     case Command::kDiff:
       return PrintDiff(config);
     case Command::kRun:
+    case Command::kTour:
       break;
   }
   RaiseDescriptorLimit();
