@@ -74,7 +74,12 @@ refused 2 --convert '<bogus>' -- "--convert=<hyperv><bogus state='on'/></hyperv>
 refused 2 hv_bogus -- --convert=host,hv_bogus
 refused 2 --diff -- --diff host
 refused 2 hv_bogus -- --diff host host,hv_bogus
+refused 2 --tour --kernel -- --tour --kernel=/kernel
+refused 2 --tour --cmdline -- --cmdline=x --tour
+refused 2 --cpus=17 --tour -- --tour --cpus=17
+refused 2 hv_bogus -- --tour --cpu=host,hv_bogus
 refused 3 /dev/kvm -- --kernel=/kernel
+refused 3 /dev/kvm -- --tour
 
 run_vmm --help
 [ "$status" = 0 ] && [ -n "$out" ] && [ -z "$err" ] || fail "--help: status $status, $err"
