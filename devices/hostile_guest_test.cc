@@ -16,6 +16,7 @@
 #include "devices/io_bus.h"
 #include "devices/rtc.h"
 #include "devices/serial.h"
+#include "devices/test_claims.h"
 #include "devices/uart16550.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -28,22 +29,11 @@ using ::testing::Each;
 
 constexpr int kAccesses = 30'000;
 
-struct Claim {
-  uint64_t base;
-  uint64_t length;
-};
-constexpr std::array<Claim, 6> kClaims = {{{kI8042DataPort, 1},
-                                           {kI8042CommandPort, 1},
-                                           {kRtcBase, kRtcPortCount},
-                                           {kDebugExitDefaultPort, kDebugExitPortCount},
-                                           {kCom1Base, kSerialPortCount},
-                                           {kAcpiPmBase, kAcpiPmPortCount}}};
-
 // All devices on one bus, on hosts that only count.
 class HostileGuest : public ::testing::Test {
  protected:
   void SetUp() override {
-    const std::array<IoDevice*, 6> devices = {
+    const std::array<IoDevice*, kClaims.size()> devices = {
         &i8042_.data_port(), &i8042_.command_port(), &rtc_, &debug_exit_, &serial_, &acpi_pm_};
     for (size_t i = 0; i < kClaims.size(); ++i) {
       ASSERT_OK(bus_.Add(kClaims[i].base, kClaims[i].length, *devices[i]));

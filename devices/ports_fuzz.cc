@@ -14,6 +14,7 @@
 #include "devices/io_bus.h"
 #include "devices/rtc.h"
 #include "devices/serial.h"
+#include "devices/test_claims.h"
 #include "testing/fuzz/fuzz_input.h"
 #include "testing/fuzz/fuzz_target.h"
 
@@ -22,17 +23,6 @@ namespace {
 
 using testing::FuzzInput;
 using testing::Require;
-
-struct Claim {
-  uint64_t base;
-  uint64_t length;
-};
-constexpr std::array<Claim, 6> kClaims = {{{kI8042DataPort, 1},
-                                           {kI8042CommandPort, 1},
-                                           {kRtcBase, kRtcPortCount},
-                                           {kDebugExitDefaultPort, kDebugExitPortCount},
-                                           {kCom1Base, kSerialPortCount},
-                                           {kAcpiPmBase, kAcpiPmPortCount}}};
 
 class Machine {
  public:

@@ -75,35 +75,9 @@ PartitionConfig TakeConfig(FuzzInput& input) {
   return config;
 }
 
-// Everything that fakes can offer, in less memory than TestHost.
-struct Fakes {
+// In less memory than TestHost.
+struct Fakes : FakeHost {
   Fakes() { MapMemory(memory); }
-
-  PartitionHost Host(bool hooks) {
-    PartitionHost host{.memory = memory,
-                       .clock = clock,
-                       .interrupts = interrupts,
-                       .scheduler = scheduler,
-                       .events = events};
-    if (!hooks) return host;
-    host.runtime = &runtime;
-    host.apic = &apic;
-    host.eoi_assist = &eoi_assist;
-    host.idle = &idle;
-    host.syndbg = &syndbg;
-    return host;
-  }
-
-  testing::FakeGuestMemory memory;
-  testing::FakeReferenceClock clock;
-  testing::FakeInterruptSink interrupts;
-  testing::FakeVpScheduler scheduler;
-  FakeEvents events;
-  FakeVpRuntime runtime;
-  FakeApic apic;
-  FakeEoiAssist eoi_assist;
-  FakeGuestIdle idle;
-  FakeSyndbg syndbg;
 };
 
 class Guest {
@@ -111,7 +85,7 @@ class Guest {
   explicit Guest(FuzzInput& input)
       : input_(input),
         config_(TakeConfig(input)),
-        partition_(config_, fakes_.Host(input.Below(2) != 0)) {
+        partition_(config_, input.Below(2) != 0 ? fakes_.Host() : fakes_.HostWithoutHooks()) {
     for (uint32_t i = 0; i < config_.vp_count; ++i) {
       VirtualProcessor* const vp = partition_.FindVp(VpIndex(i));
       ports_.emplace_back(vp->synic(), *SintIndex::FromGuest(input.Below(16)), i);

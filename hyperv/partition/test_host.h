@@ -89,23 +89,16 @@ inline EnlightenmentSet AllEnforced() {
   return set;
 }
 
-// RAM from page 0 on.
-struct TestHost {
-  static constexpr size_t kPages = 64;
-
-  TestHost() { memory.MapRam(Gpn::Containing(Gpa(0)), kPages); }
-
+// Everything that fakes can offer; no memory yet.
+struct FakeHost {
   PartitionHost Host() {
-    return {.memory = memory,
-            .clock = clock,
-            .interrupts = interrupts,
-            .scheduler = scheduler,
-            .events = events,
-            .runtime = &runtime,
-            .apic = &apic,
-            .eoi_assist = &eoi_assist,
-            .idle = &idle,
-            .syndbg = &syndbg};
+    PartitionHost host = HostWithoutHooks();
+    host.runtime = &runtime;
+    host.apic = &apic;
+    host.eoi_assist = &eoi_assist;
+    host.idle = &idle;
+    host.syndbg = &syndbg;
+    return host;
   }
   PartitionHost HostWithoutHooks() {
     return {.memory = memory,
@@ -125,6 +118,13 @@ struct TestHost {
   FakeEoiAssist eoi_assist;
   FakeGuestIdle idle;
   FakeSyndbg syndbg;
+};
+
+// RAM from page 0 on.
+struct TestHost : FakeHost {
+  static constexpr size_t kPages = 64;
+
+  TestHost() { memory.MapRam(Gpn::Containing(Gpa(0)), kPages); }
 };
 
 }  // namespace hvkit::hyperv
