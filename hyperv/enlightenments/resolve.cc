@@ -43,35 +43,56 @@ bool InPassthrough(const EnlightenmentInfo& info) {
          info.turns_on_hyperv && info.id != Enlightenment::kSyndbg;
 }
 
+using Reasons = std::array<std::string, kEnlightenmentCount>;
+
+EnlightenmentMask WithReason(const Reasons& reasons) {
+  EnlightenmentMask mask;
+  for (const EnlightenmentInfo& info : AllEnlightenments()) {
+    if (!reasons[Index(info.id)].empty()) mask.Add(info.id);
+  }
+  return mask;
+}
+
+// What is asked for by name, itself or as something's need.
+EnlightenmentMask Asked(const CpuSpec& spec) {
+  EnlightenmentMask asked = spec.requested.mask();
+  for (const EnlightenmentInfo& info : AllEnlightenments()) {
+    if (spec.requested.Has(info.id)) asked = asked | AllNeeds(info.id);
+  }
+  return asked;
+}
+
+EnlightenmentMask AllOfPassthrough() {
+  EnlightenmentMask all{Enlightenment::kNoNonarchCoresharing};
+  for (const EnlightenmentInfo& info : AllEnlightenments()) {
+    if (InPassthrough(info)) all.Add(info.id);
+  }
+  return all;
+}
+
 // What is taken besides the named, before the machine is asked.
-EnlightenmentMask TakenByDefault(const CpuSpec& spec) {
+EnlightenmentMask TakenByDefault(const CpuSpec& spec, const Ability& ability) {
+  const EnlightenmentMask asked = Asked(spec);
   EnlightenmentMask taken{Enlightenment::kEnforceCpuid};
   if (spec.auto_coresharing) taken.Add(Enlightenment::kNoNonarchCoresharing);
-  taken = taken | spec.wished;
+  taken = taken | (spec.wished - (WithReason(ability.drawbacks) - asked));
   if (spec.requested.Has(Enlightenment::kPassthrough)) {
-    for (const EnlightenmentInfo& info : AllEnlightenments()) {
-      if (InPassthrough(info)) taken.Add(info.id);
-    }
-    taken.Add(Enlightenment::kNoNonarchCoresharing);
+    taken = taken | (AllOfPassthrough() - (WithReason(ability.beyond_passthrough) - asked));
   }
   return taken - spec.refused;
 }
 
-// What has a drawback and is not asked for by name, itself or as something's need.
-EnlightenmentMask Drawbacks(const CpuSpec& spec, const Ability& ability) {
-  EnlightenmentMask drawbacks;
-  EnlightenmentMask asked = spec.requested.mask();
-  for (const EnlightenmentInfo& info : AllEnlightenments()) {
-    if (!ability.drawbacks[Index(info.id)].empty()) drawbacks.Add(info.id);
-    if (spec.requested.Has(info.id)) asked = asked | AllNeeds(info.id);
-  }
-  return drawbacks - asked;
+// Why `e`, which can be had, is not taken by whoever does not name it; empty if it only was not
+// named.
+std::string WhyNotTaken(Enlightenment e, const CpuSpec& spec, const Ability& ability) {
+  const std::string& beyond = ability.beyond_passthrough[Index(e)];
+  if (spec.requested.Has(Enlightenment::kPassthrough) && !beyond.empty()) return beyond;
+  return ability.drawbacks[Index(e)];
 }
 
 // The reason of each enlightenment that the machine lacks itself or through what it needs.
-std::array<std::string, kEnlightenmentCount> LackReasons(const CpuSpec& spec,
-                                                         const Ability& ability) {
-  std::array<std::string, kEnlightenmentCount> reasons = ability.reasons;
+Reasons LackReasons(const CpuSpec& spec, const Ability& ability) {
+  Reasons reasons = ability.reasons;
   for (const EnlightenmentInfo& info : AllEnlightenments()) {
     if (!ability.Can(info.id)) continue;
     for (const EnlightenmentInfo& need : AllEnlightenments()) {
@@ -86,8 +107,7 @@ std::array<std::string, kEnlightenmentCount> LackReasons(const CpuSpec& spec,
   return reasons;
 }
 
-absl::Status RefuseUnable(EnlightenmentMask unable,
-                          const std::array<std::string, kEnlightenmentCount>& reasons) {
+absl::Status RefuseUnable(EnlightenmentMask unable, const Reasons& reasons) {
   std::vector<std::string> parts;
   for (const EnlightenmentInfo& info : AllEnlightenments()) {
     if (!unable.Has(info.id)) continue;
@@ -97,10 +117,10 @@ absl::Status RefuseUnable(EnlightenmentMask unable,
 }
 
 std::string AbsentReason(const EnlightenmentInfo& info, const CpuSpec& spec,
-                         const std::string& lack, const std::string& drawback) {
+                         const std::string& lack, const std::string& not_taken) {
   if (spec.refused.Has(info.id)) return "named off in --cpu";
   if (!lack.empty()) return lack;
-  if (!drawback.empty()) return absl::StrCat(kNotNamed, ", and not taken without: ", drawback);
+  if (!not_taken.empty()) return absl::StrCat(kNotNamed, ", and not taken without: ", not_taken);
   return std::string(spec.requested.Has(info.id) ? kNoHyperv : kNotNamed);
 }
 
@@ -151,17 +171,13 @@ absl::Status CheckDependencies(const CpuSpec& spec) {
 absl::StatusOr<Resolution> Resolve(const CpuSpec& spec, const Ability& ability) {
   if (absl::Status complete = CheckDependencies(spec); !complete.ok()) return complete;
 
-  const auto reasons = LackReasons(spec, ability);
-  EnlightenmentMask lacking;
-  for (const EnlightenmentInfo& info : AllEnlightenments()) {
-    if (!reasons[Index(info.id)].empty()) lacking.Add(info.id);
-  }
+  const Reasons reasons = LackReasons(spec, ability);
+  const EnlightenmentMask lacking = WithReason(reasons);
   const EnlightenmentMask unable = spec.requested.mask() & lacking;
   if (!unable.empty()) return RefuseUnable(unable, reasons);
 
   Resolution result{.in_force = spec.requested, .absent = {}};
-  Assign(spec.requested.mask() | (TakenByDefault(spec) - lacking - Drawbacks(spec, ability)),
-         result.in_force);
+  Assign(spec.requested.mask() | (TakenByDefault(spec, ability) - lacking), result.in_force);
   SetSpinlocks(spec, ability, result.in_force);
   if (!result.in_force.Enabled()) {
     Assign(IdentityOnly(result.in_force.mask()), result.in_force);
@@ -169,7 +185,7 @@ absl::StatusOr<Resolution> Resolve(const CpuSpec& spec, const Ability& ability) 
   for (const EnlightenmentInfo& info : AllEnlightenments()) {
     if (result.in_force.Has(info.id)) continue;
     result.absent[Index(info.id)] =
-        AbsentReason(info, spec, reasons[Index(info.id)], ability.drawbacks[Index(info.id)]);
+        AbsentReason(info, spec, reasons[Index(info.id)], WhyNotTaken(info.id, spec, ability));
   }
   return result;
 }

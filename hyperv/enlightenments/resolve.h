@@ -23,9 +23,12 @@ struct Ability {
   // For each enlightenment, why it cannot be had: a clause without a final stop that names the
   // capability ("KVM_CAP_HYPERV_ENLIGHTENED_VMCS is 0 on this machine"). Empty: it can.
   std::array<std::string, kEnlightenmentCount> reasons;
-  // For each enlightenment that can be had but costs more than it saves, why: a clause as above.
-  // Only who names it, or something that needs it, gets it.
+  // For each enlightenment that can be had but often costs more than it saves, why: a clause as
+  // above. A preset, which is advice, does not bring it.
   std::array<std::string, kEnlightenmentCount> drawbacks;
+  // For each enlightenment that can be had but is not among what hv_passthrough passes through,
+  // why: a clause as above.
+  std::array<std::string, kEnlightenmentCount> beyond_passthrough;
   // The spinlock attempts that hv_passthrough takes where hv_spinlocks does not say.
   uint32_t passthrough_spinlocks = tlfs::kSpinlocksNever;
 
@@ -50,9 +53,12 @@ struct Resolution {
 // The set in force:
 // - everything named must be had: otherwise kFailedPrecondition, naming each with its reason;
 // - hv_passthrough takes all of QEMU's that can be had and whose needs can be had, but not
-//   hv_syndbg, not ours, nothing with a drawback, and nothing that was named off. Identity stays as
-//   it was asked for (QEMU copies KVM's "Linux KVM Hv", which Linux does not take for Hyper-V);
-// - members of a preset (CpuSpec::wished) are taken where they and their needs can be had;
+//   hv_syndbg, not ours, nothing of Ability::beyond_passthrough, and nothing that was named off.
+//   Identity stays as it was asked for (QEMU copies KVM's "Linux KVM Hv", which Linux does not take
+//   for Hyper-V);
+// - members of a preset (CpuSpec::wished) are taken where they and their needs can be had, but none
+//   with a drawback;
+// - what something named needs is taken all the same, where a preset or hv_passthrough has it;
 // - hv_enforce_cpuid is taken if it can be had, unless named off;
 // - hv_no_nonarch_coresharing=auto and hv_passthrough take that one if it can be had.
 // Without Hyper-V (EnlightenmentSet::Enabled) the set in force is empty but for the identity.

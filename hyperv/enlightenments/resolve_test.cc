@@ -183,24 +183,55 @@ Ability WithDrawback(Enlightenment e) {
   return ability;
 }
 
-TEST(ResolveTest, PassthroughLeavesOutWhatHasADrawbackAndSaysWhy) {
+Ability BeyondPassthrough(Enlightenment e) {
+  Ability ability;
+  ability.beyond_passthrough[Index(e)] = "KVM lacks it";
+  return ability;
+}
+
+TEST(PresetTest, MembersWithADrawbackAreLeftOutAndSayWhy) {
   ASSERT_OK_AND_ASSIGN(const Resolution result,
-                       Resolve(Parsed("host,hv_passthrough"), WithDrawback(kTlbFlush)));
+                       Resolve(Parsed("host,hv=linux"), WithDrawback(kTlbFlush)));
   EXPECT_FALSE(result.in_force.Has(kTlbFlush));
   EXPECT_THAT(result.absent_reason(kTlbFlush), HasSubstr("it is slow"));
 }
 
-TEST(ResolveTest, DrawbackDoesNotHinderWhoNamesIt) {
+TEST(PresetTest, DrawbackDoesNotHinderWhoNamesTheMember) {
   ASSERT_OK_AND_ASSIGN(const Resolution result,
-                       Resolve(Parsed("host,hv_passthrough,hv_tlbflush"), WithDrawback(kTlbFlush)));
+                       Resolve(Parsed("host,hv=linux,hv_tlbflush"), WithDrawback(kTlbFlush)));
   EXPECT_TRUE(result.in_force.Has(kTlbFlush));
 }
 
-TEST(ResolveTest, DrawbackDoesNotHinderWhoNamesSomethingThatNeedsIt) {
+TEST(PresetTest, DrawbackDoesNotHinderWhoNamesSomethingThatNeedsTheMember) {
+  ASSERT_OK_AND_ASSIGN(const Resolution result,
+                       Resolve(Parsed("host,hv=linux,hv_tlbflush_ext"), WithDrawback(kTlbFlush)));
+  EXPECT_TRUE(result.in_force.Has(kTlbFlush));
+}
+
+TEST(PassthroughTest, TakesWhatHasADrawback) {
+  ASSERT_OK_AND_ASSIGN(const Resolution result,
+                       Resolve(Parsed("host,hv_passthrough"), WithDrawback(kTlbFlush)));
+  EXPECT_TRUE(result.in_force.Has(kTlbFlush));
+}
+
+TEST(PassthroughTest, LeavesOutWhatIsBeyondItAndSaysWhy) {
+  ASSERT_OK_AND_ASSIGN(const Resolution result,
+                       Resolve(Parsed("host,hv_passthrough"), BeyondPassthrough(kTlbFlushExt)));
+  EXPECT_FALSE(result.in_force.Has(kTlbFlushExt));
+  EXPECT_THAT(result.absent_reason(kTlbFlushExt), HasSubstr("KVM lacks it"));
+}
+
+TEST(PassthroughTest, WhatIsBeyondItIsThereForWhoNamesIt) {
   ASSERT_OK_AND_ASSIGN(
       const Resolution result,
-      Resolve(Parsed("host,hv_passthrough,hv_tlbflush_ext"), WithDrawback(kTlbFlush)));
-  EXPECT_TRUE(result.in_force.Has(kTlbFlush));
+      Resolve(Parsed("host,hv_passthrough,hv_tlbflush_ext"), BeyondPassthrough(kTlbFlushExt)));
+  EXPECT_TRUE(result.in_force.Has(kTlbFlushExt));
+}
+
+TEST(PresetTest, TakesWhatIsBeyondPassthrough) {
+  ASSERT_OK_AND_ASSIGN(const Resolution result,
+                       Resolve(Parsed("host,hv=windows"), BeyondPassthrough(kTlbFlushExt)));
+  EXPECT_TRUE(result.in_force.Has(kTlbFlushExt));
 }
 
 TEST(PassthroughTest, NamedSpinlocksWin) {

@@ -3,11 +3,11 @@
 // (the kernel's KVM API documentation); the kernel's admin-guide/hw-vuln and
 // Documentation/ABI/testing/sysfs-devices-system-cpu for simultaneous multithreading.
 //
-// hv_tlbflush is there and works, but has a drawback (hyperv::Ability::drawbacks): hv_passthrough
-// does not take it.
+// hv_tlbflush is there and works, but has a drawback (hyperv::Ability::drawbacks).
 //
-// KVM's own Hyper-V emulation is not looked at: but for AutoEOI (auto_eoi.h) this back end is the
-// same with and without it.
+// But for AutoEOI (auto_eoi.h) this back end is the same with and without KVM's own Hyper-V
+// emulation. Where there is one hv_passthrough is, as in QEMU, what that has: the same on both back
+// ends. Where there is none it is everything.
 #ifndef HVKIT_VCPU_HYPERV_KVM_USER_ABILITY_H_
 #define HVKIT_VCPU_HYPERV_KVM_USER_ABILITY_H_
 

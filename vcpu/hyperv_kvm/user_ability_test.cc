@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <string>
+
 #include "kvm_ioctls/kvm_compat.h"
 
 namespace hvkit::vcpu {
@@ -25,33 +28,20 @@ KernelFacts WithoutHyperv() {
 
 TEST(UserAbilityTest, KernelWithoutHypervIsEnough) {
   const hyperv::Ability ability = UserAbility(WithoutHyperv(), CoreSharing::kImpossible);
-  for (Enlightenment e : {Enlightenment::kRelaxed,
-                          Enlightenment::kVapic,
-                          Enlightenment::kVpIndex,
-                          Enlightenment::kRuntime,
-                          Enlightenment::kCrash,
-                          Enlightenment::kTime,
-                          Enlightenment::kSynic,
-                          Enlightenment::kStimer,
-                          Enlightenment::kStimerDirect,
-                          Enlightenment::kReset,
-                          Enlightenment::kFrequencies,
-                          Enlightenment::kAvic,
-                          Enlightenment::kTscInvariant,
-                          Enlightenment::kSpinlocks,
-                          Enlightenment::kTlbFlush,
-                          Enlightenment::kTlbFlushExt,
-                          Enlightenment::kIpi,
-                          Enlightenment::kXmmInput,
-                          Enlightenment::kXmmOutput,
-                          Enlightenment::kExtHypercalls,
-                          Enlightenment::kStartVp,
-                          Enlightenment::kVpRegisters,
-                          Enlightenment::kSintPolling,
-                          Enlightenment::kHypercallLock,
-                          Enlightenment::kNoNonarchCoresharing,
-                          Enlightenment::kEnforceCpuid,
-                          Enlightenment::kPassthrough}) {
+  for (Enlightenment e : {Enlightenment::kRelaxed,       Enlightenment::kVapic,
+                          Enlightenment::kVpIndex,       Enlightenment::kRuntime,
+                          Enlightenment::kCrash,         Enlightenment::kTime,
+                          Enlightenment::kSynic,         Enlightenment::kStimer,
+                          Enlightenment::kStimerDirect,  Enlightenment::kReset,
+                          Enlightenment::kFrequencies,   Enlightenment::kReenlightenment,
+                          Enlightenment::kAvic,          Enlightenment::kTscInvariant,
+                          Enlightenment::kSpinlocks,     Enlightenment::kTlbFlush,
+                          Enlightenment::kTlbFlushExt,   Enlightenment::kIpi,
+                          Enlightenment::kXmmInput,      Enlightenment::kXmmOutput,
+                          Enlightenment::kExtHypercalls, Enlightenment::kStartVp,
+                          Enlightenment::kVpRegisters,   Enlightenment::kSintPolling,
+                          Enlightenment::kHypercallLock, Enlightenment::kNoNonarchCoresharing,
+                          Enlightenment::kEnforceCpuid,  Enlightenment::kPassthrough}) {
     EXPECT_THAT(ability.reason(e), IsEmpty()) << hyperv::Name(e);
   }
 }
@@ -67,10 +57,30 @@ TEST(UserAbilityTest, MissingCapabilityLeavesNothing) {
   }
 }
 
-TEST(UserAbilityTest, FlushesAreForThoseWhoNameThem) {
+TEST(UserAbilityTest, FlushesHaveADrawback) {
   const hyperv::Ability ability = UserAbility(WithoutHyperv(), CoreSharing::kImpossible);
   EXPECT_THAT(ability.drawbacks[hyperv::Index(Enlightenment::kTlbFlush)], HasSubstr("KVM_RUN"));
   EXPECT_THAT(ability.drawbacks[hyperv::Index(Enlightenment::kIpi)], IsEmpty());
+}
+
+std::string BeyondPassthrough(const KernelFacts& facts, Enlightenment e) {
+  return UserAbility(facts, CoreSharing::kImpossible).beyond_passthrough[hyperv::Index(e)];
+}
+
+TEST(UserAbilityTest, PassthroughIsEverythingWhereKvmHasNoHyperv) {
+  for (const hyperv::EnlightenmentInfo& info : hyperv::AllEnlightenments()) {
+    EXPECT_THAT(BeyondPassthrough(WithoutHyperv(), info.id), IsEmpty()) << info.name;
+  }
+}
+
+TEST(UserAbilityTest, PassthroughIsWhatKvmHasWhereItHasHyperv) {
+  constexpr uint32_t kFeatures = 0x40000003;
+  constexpr uint32_t kVpRuntimeAndReset = 1 << 0 | 1 << 7;
+  KernelFacts facts = WithoutHyperv();
+  facts.hv_leaves = {{.leaf = kFeatures, .eax = kVpRuntimeAndReset}};
+  EXPECT_THAT(BeyondPassthrough(facts, Enlightenment::kRuntime), IsEmpty());
+  EXPECT_THAT(BeyondPassthrough(facts, Enlightenment::kTlbFlushExt),
+              HasSubstr("KVM_GET_SUPPORTED_HV_CPUID lacks"));
 }
 
 TEST(UserAbilityTest, WhatOnlyKvmCouldDoIsRefusedWithItsReason) {
@@ -78,7 +88,6 @@ TEST(UserAbilityTest, WhatOnlyKvmCouldDoIsRefusedWithItsReason) {
   EXPECT_THAT(ability.reason(Enlightenment::kEvmcs), HasSubstr("VMX"));
   EXPECT_THAT(ability.reason(Enlightenment::kTlbFlushDirect), HasSubstr("VMX"));
   EXPECT_THAT(ability.reason(Enlightenment::kEmsrBitmap), HasSubstr("VMX"));
-  EXPECT_THAT(ability.reason(Enlightenment::kReenlightenment), HasSubstr("RDTSC"));
   EXPECT_THAT(ability.reason(Enlightenment::kGuestIdle), HasSubstr("RFLAGS"));
 }
 
