@@ -259,6 +259,11 @@ absl::Status SetFormat(std::string_view value, Config& config) {
   return Choose("--format", value, kChoices, config.format);
 }
 
+absl::Status SetNoSeccomp(std::string_view, Config& config) {
+  config.seccomp = false;
+  return absl::OkStatus();
+}
+
 // Stores the text as it is.
 template <auto kMember>
 absl::Status SetText(std::string_view value, Config& config) {
@@ -299,6 +304,7 @@ constexpr Flag kFlags[] = {
      SetSyndbg},
     {"--kernel-format", "auto|flat", "flat: raw real-mode code at 0x10000 (default auto)",
      SetKernelFormat},
+    {"--no-seccomp", "", "do not confine the process, for debugging it", SetNoSeccomp},
     {"--tour", "", "boot a guest that tries every enlightenment and says what it measured",
      SetCommand<Command::kTour>},
     {"--probe", "", "print what this machine offers", SetCommand<Command::kProbe>},

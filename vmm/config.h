@@ -57,6 +57,7 @@ struct Config {
   std::optional<uint16_t> debug_exit_port = 0xf4;
   bool hyperv_testdev = false;
   std::optional<devices::UdpEndpoint> syndbg;  // where the debugger listens
+  bool seccomp = true;                         // confine the process to what a run needs
   KernelFormat kernel_format = KernelFormat::kAuto;
   OutputFormat format = OutputFormat::kText;
 };

@@ -20,8 +20,16 @@ using ::testing::Not;
 absl::StatusOr<Config> Parse(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), "vmm");
   std::vector<char*> argv;
+  argv.reserve(arguments.size());
   for (std::string& argument : arguments) argv.push_back(argument.data());
   return ParseConfig(argv);
+}
+
+TEST(ConfigTest, ProcessIsConfinedUnlessSwitchedOff) {
+  ASSERT_OK_AND_ASSIGN(const Config confined, Parse({"--kernel=k"}));
+  EXPECT_TRUE(confined.seccomp);
+  ASSERT_OK_AND_ASSIGN(const Config open, Parse({"--kernel=k", "--no-seccomp"}));
+  EXPECT_FALSE(open.seccomp);
 }
 
 TEST(ConfigTest, KernelAloneTakesTheDefaults) {

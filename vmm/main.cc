@@ -125,6 +125,8 @@ absl::StatusOr<Outcome> RunMachine(const kvm::Kvm& kvm, const Config& config,
   absl::StatusOr<std::unique_ptr<VirtualMachine>> machine =
       VirtualMachine::Create(kvm, config, hyperv, inputs.plan, console);
   if (!machine.ok()) return absl::FailedPreconditionError(machine.status().message());
+  HVKIT_RETURN_IF_ERROR(
+      (*machine)->Start(config.seccomp ? Confinement::kSeccomp : Confinement::kNone));
   Ending ending = (*machine)->Run();
   return Outcome{std::move(ending), (*machine)->CountExits()};
 }

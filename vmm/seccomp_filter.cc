@@ -29,60 +29,38 @@ constexpr int kAllowed[] = {
     // Locks, and what signals interrupt.
     SCMP_SYS(futex), SCMP_SYS(restart_syscall), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask),
     SCMP_SYS(gettid), SCMP_SYS(getpid), SCMP_SYS(sched_yield),
+    // A second waiter of an absl::Mutex asks for its own priority.
+    SCMP_SYS(sched_getparam), SCMP_SYS(sched_getscheduler),
     // The first steps of a thread that has been made, but not yet run.
     SCMP_SYS(set_robust_list), SCMP_SYS(rseq),
     // Time.
     SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep), SCMP_SYS(timerfd_settime),
     // The console, timers, events and the debugger's socket, all of them open already.
     SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(poll), SCMP_SYS(ppoll),
-    SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(sendto),
-    SCMP_SYS(recvfrom), SCMP_SYS(signalfd4), SCMP_SYS(lseek), SCMP_SYS(fstat),
+    SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(recvfrom),
+    SCMP_SYS(signalfd4), SCMP_SYS(lseek), SCMP_SYS(fstat),
     // Routes to SINTs, which a guest makes and unmakes while it runs.
     SCMP_SYS(eventfd2), SCMP_SYS(close),
-    // malloc, and overlay pages (mmap and mprotect are below).
+    // malloc (mmap and mprotect are below).
     SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise),
     // The end.
     SCMP_SYS(exit), SCMP_SYS(exit_group)};
 
 // ioctl: what is done to a VM and its vCPUs while they run, and the terminal as it was before.
-constexpr unsigned long kAllowedIoctls[] = {KVM_RUN,
-                                            KVM_GET_REGS,
-                                            KVM_SET_REGS,
-                                            KVM_GET_SREGS,
-                                            KVM_SET_SREGS,
-                                            KVM_GET_SREGS2,
-                                            KVM_SET_SREGS2,
-                                            KVM_GET_MSRS,
-                                            KVM_SET_MSRS,
-                                            KVM_GET_LAPIC,
-                                            KVM_SET_LAPIC,
-                                            KVM_GET_FPU,
-                                            KVM_SET_FPU,
-                                            KVM_GET_XSAVE,
-                                            KVM_GET_XSAVE2,
-                                            KVM_SET_XSAVE,
-                                            KVM_GET_VCPU_EVENTS,
-                                            KVM_SET_VCPU_EVENTS,
-                                            KVM_GET_MP_STATE,
-                                            KVM_SET_MP_STATE,
-                                            KVM_SET_GUEST_DEBUG,
-                                            KVM_TRANSLATE,
-                                            KVM_GET_TSC_KHZ,
-                                            KVM_GET_DEVICE_ATTR,
-                                            KVM_SET_DEVICE_ATTR,
-                                            KVM_GET_CLOCK,
-                                            KVM_KVMCLOCK_CTRL,
-                                            KVM_CHECK_EXTENSION,
-                                            KVM_ENABLE_CAP,
-                                            KVM_SIGNAL_MSI,
-                                            KVM_IRQ_LINE,
-                                            KVM_GET_IRQCHIP,
-                                            KVM_SET_IRQCHIP,
-                                            KVM_SET_GSI_ROUTING,
-                                            KVM_IRQFD,
-                                            KVM_HYPERV_EVENTFD,
-                                            TCGETS,
-                                            TCSETS};
+constexpr unsigned long kAllowedIoctls[] = {
+    KVM_RUN,
+    // What exits look at, flushes of the TLB, hypercalls in any mode, the start of a VP.
+    KVM_GET_REGS, KVM_SET_REGS, KVM_GET_SREGS, KVM_SET_SREGS, KVM_GET_SREGS2, KVM_SET_SREGS2,
+    KVM_GET_MSRS, KVM_SET_MSRS, KVM_GET_LAPIC, KVM_GET_XSAVE, KVM_GET_XSAVE2, KVM_SET_XSAVE,
+    KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS, KVM_GET_MP_STATE, KVM_SET_MP_STATE, KVM_TRANSLATE,
+    // Reference time.
+    KVM_GET_CLOCK, KVM_GET_DEVICE_ATTR, KVM_SET_DEVICE_ATTR,
+    // KVM's SynIC, which a VP gets when its guest first asks for AutoEOI.
+    KVM_ENABLE_CAP,
+    // Interrupts, and the routes to SINTs.
+    KVM_SIGNAL_MSI, KVM_IRQ_LINE, KVM_SET_GSI_ROUTING, KVM_IRQFD, KVM_HYPERV_EVENTFD,
+    // isatty, and the end of the console.
+    TCGETS, TCSETS};
 
 constexpr size_t kNames = 512;
 
@@ -160,25 +138,29 @@ absl::Status AllowIoctls(const Filter& filter) {
   return ToStatus(seccomp_syscall_priority(filter.get(), SCMP_SYS(ioctl), 255), "its order");
 }
 
-// Kicks go to threads of this process. The C library's fstat is newfstatat, without a path.
+// Kicks go to threads of this process, packets to the debugger that the socket is connected to. The
+// C library's fstat is newfstatat, without a path.
 absl::Status AllowSome(const Filter& filter) {
+  HVKIT_RETURN_IF_ERROR(
+      Allow(filter, SCMP_SYS(sendto), SCMP_A4_64(SCMP_CMP_EQ, scmp_datum_t{0}, 0)));
   HVKIT_RETURN_IF_ERROR(Allow(filter, SCMP_SYS(tgkill),
                               SCMP_A0_64(SCMP_CMP_EQ, static_cast<scmp_datum_t>(getpid()), 0)));
   return Allow(filter, SCMP_SYS(newfstatat), SCMP_A3_64(SCMP_CMP_EQ, AT_EMPTY_PATH, 0));
 }
 
-// malloc and absl::Mutex ask the C library for the number of processors and the like when they are
-// first under pressure. It reads files for that, opened in just this way, and does without where it
-// may not.
-absl::Status RefuseFilesOfTheCLibrary(const Filter& filter) {
+// malloc and absl::Mutex ask for the number of processors, their speed and the like when they are
+// first under pressure. The C library and absl read files for that, and do without where they may
+// not; so do not end for a file that is only to be read.
+absl::Status RefuseFilesToRead(const Filter& filter) {
+  constexpr auto kFlags = ~static_cast<uint32_t>(O_CLOEXEC);
   const int error = seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EACCES), SCMP_SYS(openat), 1,
-                                     SCMP_A2_32(SCMP_CMP_EQ, O_RDONLY | O_CLOEXEC, 0));
+                                     SCMP_A2_32(SCMP_CMP_MASKED_EQ, kFlags, uint32_t{O_RDONLY}));
   HVKIT_RETURN_IF_ERROR(ToStatus(error, "adding a rule"));
   return Allow(filter, SCMP_SYS(sched_getaffinity));
 }
 
 absl::Status AllowAll(const Filter& filter) {
-  HVKIT_RETURN_IF_ERROR(RefuseFilesOfTheCLibrary(filter));
+  HVKIT_RETURN_IF_ERROR(RefuseFilesToRead(filter));
   HVKIT_RETURN_IF_ERROR(AllowIoctls(filter));
   for (const int call : kAllowed) HVKIT_RETURN_IF_ERROR(Allow(filter, call));
   HVKIT_RETURN_IF_ERROR(AllowData(filter));

@@ -1,7 +1,7 @@
 // What the VMM's process may still ask of the kernel once a guest runs: the system calls of the run
 // loop, of the devices' threads and of an orderly end. A guest that takes over the VMM can then
-// open no file (what the C library reads for itself is refused, and it copes), start no program and
-// make no socket.
+// open no file (one to be read is refused quietly, since libraries try and cope), start no program
+// and make no socket.
 //
 // Source: seccomp(2), libseccomp. Only x86-64's own system calls pass: those of other ABIs do not.
 #ifndef HVKIT_VMM_SECCOMP_FILTER_H_

@@ -13,6 +13,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
@@ -24,6 +26,7 @@
 #include <tuple>
 
 #include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "kvm_ioctls/kvm_compat.h"
 
@@ -71,24 +74,56 @@ TEST(SeccompFilterDeathTest, RunLoopsSystemCallsPass) {
   EXPECT_EXIT(RunConfined(), ExitedWithCode(kDone), "");
 }
 
-TEST(SeccompFilterDeathTest, OpeningAFileEndsTheProcessAndIsNamed) {
+TEST(SeccompFilterDeathTest, OpeningAFileToWriteEndsTheProcessAndIsNamed) {
   EXPECT_EXIT(
       {
         Confine();
-        std::ignore = open("/etc/passwd", O_RDONLY);
+        std::ignore = open("/etc/passwd", O_RDWR);
       },
       ExitedWithCode(kViolation), "vmm: .* system call 257 \\(openat\\) .* --no-seccomp");
 }
 
-TEST(SeccompFilterDeathTest, CLibraryDoesWithoutItsFiles) {
+TEST(SeccompFilterDeathTest, FilesToReadAreRefusedAndTheCLibraryDoesWithout) {
   EXPECT_EXIT(
       {
         Confine();
         const bool counted = get_nprocs() > 0;
         const bool refused = open("/proc/stat", O_RDONLY | O_CLOEXEC) < 0 && errno == EACCES;
-        std::exit(counted && refused ? kDone : 1);
+        const bool also = open("/etc/passwd", O_RDONLY) < 0 && errno == EACCES;
+        std::exit(counted && refused && also ? kDone : 1);
       },
       ExitedWithCode(kDone), "");
+}
+
+// A second waiter of an absl::Mutex reads its priority, and how fast the processor is.
+void WaitForMutexes() {
+  constexpr int kWaiters = 3;
+  absl::Mutex mutex;
+  int waiting = 0;
+  bool go = false;
+  std::atomic<bool> confined = false;
+  const auto all_wait = [&] { return waiting == kWaiters; };
+  const auto wait = [&] {
+    confined.wait(false);
+    const absl::MutexLock lock(&mutex);
+    ++waiting;
+    mutex.Await(absl::Condition(&go));
+  };
+  std::array<std::thread, kWaiters> threads;
+  for (std::thread& thread : threads) thread = std::thread(wait);
+  Confine();
+  confined = true;
+  confined.notify_all();
+  {
+    const absl::MutexLock lock(&mutex, absl::Condition(&all_wait));
+    go = true;
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::exit(kDone);
+}
+
+TEST(SeccompFilterDeathTest, ManyMayWaitForALock) {
+  EXPECT_EXIT(WaitForMutexes(), ExitedWithCode(kDone), "");
 }
 
 TEST(SeccompFilterDeathTest, ThreadsThatWereThereBeforeAreConfined) {
@@ -149,6 +184,25 @@ TEST(SeccompFilterDeathTest, OtherProcessesGetNoSignals) {
         syscall(SYS_tgkill, 1, 1, 0);
       },
       ExitedWithCode(kViolation), "tgkill");
+}
+
+void SendWhereTheSocketIsConnected() {
+  std::array<int, 2> ends{};
+  if (socketpair(AF_UNIX, SOCK_DGRAM, 0, ends.data()) != 0) std::exit(1);
+  Confine();
+  std::exit(send(ends[0], "x", 1, 0) == 1 ? kDone : 1);
+}
+
+void SendElsewhere() {
+  const sockaddr elsewhere{.sa_family = AF_UNIX, .sa_data = "elsewhere"};
+  const int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+  Confine();
+  std::ignore = sendto(fd, "x", 1, 0, &elsewhere, sizeof(elsewhere));
+}
+
+TEST(SeccompFilterDeathTest, PacketsGoOnlyWhereASocketIsConnected) {
+  EXPECT_EXIT(SendWhereTheSocketIsConnected(), ExitedWithCode(kDone), "");
+  EXPECT_EXIT(SendElsewhere(), ExitedWithCode(kViolation), "sendto");
 }
 
 TEST(SeccompFilterDeathTest, VirtualMachinesAreNotMade) {

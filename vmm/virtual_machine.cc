@@ -17,6 +17,7 @@
 #include "vcpu/x86_boot.h"
 #include "vmm/cpu_setup.h"
 #include "vmm/memory_map.h"
+#include "vmm/seccomp_filter.h"
 
 namespace hvkit::vmm {
 
@@ -136,18 +137,25 @@ absl::StatusOr<VirtualMachine::Cpu> VirtualMachine::MakeCpu(uint32_t index, kvm:
   return cpu;
 }
 
+// While paused, no vCPU has entered its guest, and all threads that there will be are there.
+absl::Status VirtualMachine::Start(Confinement confinement) {
+  for (Cpu& cpu : cpus_) {
+    cpu.thread->RequestPause();
+    HVKIT_RETURN_IF_ERROR(cpu.thread->Start());
+  }
+  // A vCPU that ended instead has told the latch why.
+  for (Cpu& cpu : cpus_) cpu.thread->WaitUntilPaused().IgnoreError();
+  if (confinement == Confinement::kSeccomp) HVKIT_RETURN_IF_ERROR(EnterSeccomp());
+  for (Cpu& cpu : cpus_) cpu.thread->Resume();
+  return absl::OkStatus();
+}
+
 Ending VirtualMachine::Run() {
-  absl::Status status = StartCpus();
-  if (status.ok()) status = ServeConsoleUntilEnd();
+  absl::Status status = ServeConsoleUntilEnd();
   if (!status.ok()) latch_.End(Failed{std::move(status)});
   for (Cpu& cpu : cpus_)
     cpu.thread->Join().IgnoreError();  // its error, if any, has reached the latch
   return *latch_.Get();
-}
-
-absl::Status VirtualMachine::StartCpus() {
-  for (Cpu& cpu : cpus_) HVKIT_RETURN_IF_ERROR(cpu.thread->Start());
-  return absl::OkStatus();
 }
 
 absl::Status VirtualMachine::ServeConsoleUntilEnd() {

@@ -31,6 +31,9 @@
 
 namespace hvkit::vmm {
 
+// Whether the process gives up the system calls that a run does not need (seccomp_filter.h).
+enum class Confinement : uint8_t { kNone, kSeccomp };
+
 // Built, run once and destroyed by the main thread.
 class VirtualMachine {
  public:
@@ -42,8 +45,13 @@ class VirtualMachine {
   VirtualMachine(const VirtualMachine&) = delete;
   VirtualMachine& operator=(const VirtualMachine&) = delete;
 
-  // Runs the guest until it ends, or SIGINT or SIGTERM comes (which the caller has blocked in all
-  // threads), feeding it the console's input meanwhile.
+  // Starts the vCPUs, once; the process is confined, for good, before the guest's first
+  // instruction. Errors: kFailedPrecondition if the kernel cannot confine it; what the kernel says
+  // if there are no threads to be had.
+  [[nodiscard]] absl::Status Start(Confinement confinement);
+
+  // Runs the guest, once started, until it ends, or SIGINT or SIGTERM comes (which the caller has
+  // blocked in all threads), feeding it the console's input meanwhile.
   [[nodiscard]] Ending Run();
 
   // How often each exit happened, on all vCPUs; after Run().
@@ -66,7 +74,6 @@ class VirtualMachine {
                          const EntryState& entry);
   absl::StatusOr<Cpu> MakeCpu(uint32_t index, kvm::Vcpu vcpu);
   absl::Status StartBackend(const Config& config);
-  absl::Status StartCpus();
   absl::Status ServeConsoleUntilEnd();
 
   std::unique_ptr<vcpu::GuestMemory> memory_;  // outlives the VM that maps it

@@ -152,6 +152,7 @@ absl::StatusOr<std::vector<Records>> Machine::Run(std::span<const Program> progr
   HVKIT_ASSIGN_OR_RETURN(const std::unique_ptr<vmm::VirtualMachine> machine,
                          vmm::VirtualMachine::Create(kvm, config, hyperv, inputs->plan, *console));
   const Deadline deadline(seconds);
+  HVKIT_RETURN_IF_ERROR(machine->Start(vmm::Confinement::kNone));
   HVKIT_RETURN_IF_ERROR(CheckEnding(machine->Run(), config.serial_path));
   return ReadRecords(machine->memory(), programs);
 }
