@@ -1,6 +1,5 @@
 #include "vcpu/hyperv_kvm/exit_rounds.h"
 
-#include <ctime>
 #include <memory>
 #include <optional>
 #include <span>
@@ -28,6 +27,7 @@
 #include "kvm_ioctls/status_macros.h"
 #include "kvm_ioctls/vcpu.h"
 #include "kvm_ioctls/vm.h"
+#include "testing/benchmarks/paired_samples.h"
 #include "vcpu/cpuid_merge.h"
 #include "vcpu/exit_handlers.h"
 #include "vcpu/guest_memory.h"
@@ -42,6 +42,12 @@
 namespace hvkit::vcpu {
 namespace {
 
+using benchmarks::PairedSamples;
+using benchmarks::PairedSummary;
+using benchmarks::RoundCounts;
+using benchmarks::Side;
+using benchmarks::SideOfStep;
+using benchmarks::ThreadNs;
 using hyperv::Gpa;
 using hyperv::VpIndex;
 using hyperv::tlfs::MsrIndex;
@@ -104,13 +110,6 @@ class NullEventHandler final : public hyperv::EventHandler {
   }
 };
 
-// Of the calling thread: without the time that others have the processor.
-double NowNs() {
-  timespec now;
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return 1e9 * static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec);
-}
-
 // The device behind kMarkPort. *VP thread*.
 class TurnKeeper final : public devices::IoDevice {
  public:
@@ -122,7 +121,7 @@ class TurnKeeper final : public devices::IoDevice {
     thread_ = &thread;
   }
   // After the run.
-  [[nodiscard]] absl::StatusOr<ExitSummary> Summarize() const {
+  [[nodiscard]] absl::StatusOr<PairedSummary> Summarize() const {
     if (step_ == counts_.steps()) return samples_.Summarize();
     return absl::InternalError(absl::StrCat(scenario_.name, ": step ", step_, " of ",
                                             counts_.steps(), " met an exit that is not its own"));
@@ -131,26 +130,26 @@ class TurnKeeper final : public devices::IoDevice {
   const char* Name() const override { return "turns"; }
   void Read(uint64_t, std::span<std::byte>) override {}
   void Write(uint64_t, std::span<const std::byte>) override {
-    const double now = NowNs();
+    const double now = ThreadNs();
     if (ours_since_.has_value()) Finish(now - *ours_since_);
     ours_since_.reset();
     while (step_ < counts_.steps() && !GuestHasTurn()) {
-      const double start = NowNs();
+      const double start = ThreadNs();
       if (!RunHere()) return thread_->Stop();
-      Finish(NowNs() - start);
+      Finish(ThreadNs() - start);
     }
     if (step_ == counts_.steps()) return thread_->Stop();
-    ours_since_ = NowNs();
+    ours_since_ = ThreadNs();
   }
 
  private:
   bool IsInPlace() const { return scenario_.instruction[0] == 0; }
-  bool GuestHasTurn() const { return LoopOfStep(step_) == Loop::kOurs && !IsInPlace(); }
+  bool GuestHasTurn() const { return SideOfStep(step_) == Side::kOurs && !IsInPlace(); }
   void Finish(double ns) {
-    samples_.Record(LoopOfStep(step_++), ns / static_cast<double>(counts_.exits));
+    samples_.Record(SideOfStep(step_++), ns / static_cast<double>(counts_.operations));
   }
   bool RunHere() {
-    if (LoopOfStep(step_) == Loop::kOurs) return RunImmediateExits();
+    if (SideOfStep(step_) == Side::kOurs) return RunImmediateExits();
     return RunRaw();
   }
   // A whole batch, its end included.
@@ -159,7 +158,7 @@ class TurnKeeper final : public devices::IoDevice {
     kvm_run& run = vcpu.run();
     const RawVcpu raw{.fd = vcpu.fd(), .run = &run};
     const uint64_t our_sets = std::exchange(run.kvm_valid_regs, scenario_.raw_sync_sets);
-    bool good = scenario_.raw(raw, counts_.exits);
+    bool good = scenario_.raw(raw, counts_.operations);
     if (!IsInPlace()) good = good && RawPortWrites(raw, 1) && run.io.port == kMarkPort;
     run.kvm_valid_regs = our_sets;
     return good;
@@ -167,7 +166,7 @@ class TurnKeeper final : public devices::IoDevice {
   bool RunImmediateExits() {
     bool good = true;
     runner_->vcpu().SetImmediateExit(true);
-    for (size_t i = 0; i < counts_.exits && good; ++i) {
+    for (size_t i = 0; i < counts_.operations && good; ++i) {
       good = runner_->Run() == RunOutcome::kInterrupted;
     }
     runner_->vcpu().SetImmediateExit(false);
@@ -176,7 +175,7 @@ class TurnKeeper final : public devices::IoDevice {
 
   const ExitScenario& scenario_;
   const RoundCounts counts_;
-  ExitSamples samples_;
+  PairedSamples samples_;
   KvmRunner* runner_ = nullptr;
   VcpuThread* thread_ = nullptr;
   size_t step_ = 0;
@@ -195,11 +194,11 @@ class Machine {
     std::unique_ptr<Machine> machine(
         new Machine(std::move(kvm), std::move(vm), std::move(memory), scenario, counts));
     HVKIT_RETURN_IF_ERROR(machine->Prepare(scenario.hooks));
-    HVKIT_RETURN_IF_ERROR(machine->LoadGuest(scenario, counts.exits));
+    HVKIT_RETURN_IF_ERROR(machine->LoadGuest(scenario, counts.operations));
     return machine;
   }
 
-  absl::StatusOr<ExitSummary> Run() {
+  absl::StatusOr<PairedSummary> Run() {
     HVKIT_RETURN_IF_ERROR(thread_->Start());
     HVKIT_RETURN_IF_ERROR(thread_->Join());
     return turns_.Summarize();
@@ -331,7 +330,8 @@ class Machine {
 
 }  // namespace
 
-absl::StatusOr<ExitSummary> RunExitRounds(const ExitScenario& scenario, const RoundCounts& counts) {
+absl::StatusOr<benchmarks::PairedSummary> RunExitRounds(const ExitScenario& scenario,
+                                                        const benchmarks::RoundCounts& counts) {
   HVKIT_ASSIGN_OR_RETURN(const std::unique_ptr<Machine> machine, Machine::Create(scenario, counts));
   return machine->Run();
 }

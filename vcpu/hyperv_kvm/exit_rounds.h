@@ -12,7 +12,7 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
-#include "vcpu/hyperv_kvm/exit_samples.h"
+#include "testing/benchmarks/paired_samples.h"
 #include "vcpu/hyperv_kvm/raw_exit_loops.h"
 
 namespace hvkit::vcpu {
@@ -43,8 +43,8 @@ struct ExitScenario {
 
 // Makes a VM for the scenario and runs it on the calling thread's processor, in a thread of its
 // own.
-[[nodiscard]] absl::StatusOr<ExitSummary> RunExitRounds(const ExitScenario& scenario,
-                                                        const RoundCounts& counts);
+[[nodiscard]] absl::StatusOr<benchmarks::PairedSummary> RunExitRounds(
+    const ExitScenario& scenario, const benchmarks::RoundCounts& counts);
 
 }  // namespace hvkit::vcpu
 

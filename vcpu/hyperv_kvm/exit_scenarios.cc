@@ -48,7 +48,7 @@ constexpr ExitScenario kScenarios[] = {
     {kRdmsr, {.rcx = kForeignMsr}, "rdmsr", Hooks::kNone, RawMsrReads},
     {kWrmsr, {.rcx = kForeignMsr}, "wrmsr", Hooks::kNone, RawMsrWrites},
     {kMovEaxToRbx, {.rbx = kQuietMmio}, "mmio_write", Hooks::kNone, RawMmioWrites},
-    {kNothing, {}, "immediate_exit", Hooks::kNone, RawImmediateExits},
+    {kNothing, {}, "KVM_RUN immediate_exit", Hooks::kNone, RawImmediateExits},
     {kOutAlToQuietPort, {}, "user_io_out", Hooks::kUserBackend, RawPortWrites},
     {kRdmsr,
      {.rcx = Index(MsrIndex::kVpIndex)},
