@@ -2,6 +2,17 @@
 
 load("//:cc.bzl", "hvkit_cc_binary", "hvkit_cc_library")
 
+# Those that need no KVM: what the plugin hands out, and what ./bench runs before the exits.
+BENCHMARKS = [
+    "//hyperv/cpuid:cpuid_benchmark",
+    "//hyperv/hypercall:hypercall_benchmark",
+    "//hyperv/partition:msr_benchmark",
+    "//hyperv/reference_time:reference_time_benchmark",
+    "//hyperv/stimer:stimer_benchmark",
+    "//hyperv/synic:synic_benchmark",
+    "//hyperv/synic:synic_ports_benchmark",
+]
+
 def hvkit_benchmark(name, srcs, deps = []):
     """A program that measures the scenarios of `srcs`, and NAME_scenarios, which brings them along."""
     scenarios = name + "_scenarios"
