@@ -2,6 +2,7 @@
 
 #include <numeric>
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -49,7 +50,8 @@ absl::StatusOr<std::unique_ptr<const Inputs>> ReadInputs(const Config& config) {
   }
   auto inputs = std::make_unique<Inputs>();
   HVKIT_ASSIGN_OR_RETURN(inputs->kernel, ReadKernel(config));
-  BootInputs boot{.kernel = {is_tour ? "--tour" : config.kernel, inputs->kernel},
+  const std::string_view path = is_tour ? "--tour" : std::string_view(config.kernel);
+  BootInputs boot{.kernel = {path, inputs->kernel},
                   .initrd = std::nullopt,
                   .cmdline = is_tour ? TourCmdline(config) : config.cmdline,
                   .memory = MakeMemoryMap(config.memory_bytes),
