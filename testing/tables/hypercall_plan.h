@@ -50,8 +50,10 @@ constexpr void Refuse(HypercallPlan& plan, HvStatus status) {
 }
 
 // KVM forwards these in memory form only.
-constexpr bool IsExtended(const HypercallRow& row) {
-  return static_cast<uint16_t>(row.code) >= hyperv::tlfs::kFirstExtendedCall;
+constexpr bool KvmRefusesFast(const HypercallRow& row) {
+  using hyperv::tlfs::CallCode;
+  return static_cast<uint16_t>(row.code) >= hyperv::tlfs::kFirstExtendedCall ||
+         row.code == CallCode::kPostDebugData || row.code == CallCode::kRetrieveDebugData;
 }
 
 constexpr void PlanFast(const HypercallRow& row, HypercallPlan& plan) {
@@ -62,7 +64,11 @@ constexpr void PlanFast(const HypercallRow& row, HypercallPlan& plan) {
   plan.needs_xmm_output = output_end != 0;
   const bool fits = row.InputSize() <= kXmmBytes && output_end <= kXmmBytes;
   if (!fits || row.is_memory_only) Refuse(plan, HvStatus::kInvalidHypercallInput);
-  if (IsExtended(row)) plan.kvm_answer = Refused(HvStatus::kInvalidParameter);
+  // User space can return no XMM registers through KVM, nor raise an exception.
+  if (row.on_kvm == OnKvm::kForwards && plan.needs_xmm_output) {
+    plan.kvm_answer = Refused(HvStatus::kInvalidHypercallCode);
+  }
+  if (KvmRefusesFast(row)) plan.kvm_answer = Refused(HvStatus::kInvalidParameter);
 }
 
 // Twists of the control word and of the caller; false if it is none of them.
@@ -76,7 +82,9 @@ constexpr bool PlanControl(const HypercallRow& row, HypercallTwist twist, unsign
     case k32BitCode:
       plan.is_32_bit = true;
       if (plan.needs_xmm_output) plan.answer = InvalidOpcode();
-      if (plan.needs_xmm_output && !IsExtended(row)) plan.kvm_answer = InvalidOpcode();
+      if (plan.needs_xmm_output && row.on_kvm != OnKvm::kForwards) {
+        plan.kvm_answer = InvalidOpcode();
+      }
       break;
     case kCpl3:
       plan.is_cpl3 = true;
