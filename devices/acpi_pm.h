@@ -31,6 +31,8 @@ inline constexpr uint64_t kAcpiPmTimer = 0x8;
 inline constexpr uint64_t kAcpiPmTimerLength = 4;
 inline constexpr uint64_t kAcpiReset = 0xc;
 
+// What the FADT and the DSDT tell of these registers: the byte that resets, the interrupt, the
+// timer's rate.
 inline constexpr uint8_t kAcpiResetValue = 0x06;
 inline constexpr uint8_t kAcpiS5SleepType = 5;  // \_S5 in the DSDT
 inline constexpr uint8_t kAcpiSciInterrupt = 9;

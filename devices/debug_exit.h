@@ -14,6 +14,7 @@
 
 namespace hvkit::devices {
 
+// Where QEMU's isa-debug-exit usually is, and how many ports it takes.
 inline constexpr uint64_t kDebugExitDefaultPort = 0xf4;
 inline constexpr uint64_t kDebugExitPortCount = 4;
 

@@ -22,6 +22,7 @@ struct UdpEndpoint {
   friend bool operator==(const UdpEndpoint&, const UdpEndpoint&) = default;
 };
 
+// Ethernet, IPv4 without options, and UDP, in bytes.
 inline constexpr size_t kDebugFrameHeaderSize = 14 + 20 + 8;
 
 // What a frame carries, and who says to have sent it.

@@ -26,6 +26,7 @@
 
 namespace hvkit::devices {
 
+// QEMU's place for it: one 32-bit register.
 inline constexpr uint64_t kHypervTestdevPort = 0x3000;
 inline constexpr uint64_t kHypervTestdevPortCount = 4;
 

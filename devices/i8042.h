@@ -17,6 +17,7 @@
 
 namespace hvkit::devices {
 
+// A PC's ports.
 inline constexpr uint64_t kI8042DataPort = 0x60;
 inline constexpr uint64_t kI8042CommandPort = 0x64;  // status on reads
 
@@ -31,6 +32,7 @@ class I8042 {
   I8042(const I8042&) = delete;
   I8042& operator=(const I8042&) = delete;
 
+  // The two devices, for the bus; they live as long as the controller.
   [[nodiscard]] IoDevice& data_port() { return data_port_; }
   [[nodiscard]] IoDevice& command_port() { return command_port_; }
 

@@ -20,6 +20,7 @@
 namespace hvkit::devices {
 
 inline constexpr uint64_t kRtcBase = 0x70;  // index; 0x71 is data
+// How many ports it takes, and where the century is, which is not in the chip's own registers.
 inline constexpr uint64_t kRtcPortCount = 2;
 inline constexpr uint8_t kRtcCenturyRegister = 0x32;  // FADT.CENTURY
 
@@ -32,6 +33,7 @@ struct CmosMemory {
 // *thread-safe*: mutex_ guards the registers. `clock` is called under it and must not call back.
 class Rtc final : public BytePortDevice {
  public:
+  // UTC.
   using Time = std::chrono::sys_time<std::chrono::nanoseconds>;
 
   // `clock` tells the time of day, in UTC. What the guest sets is kept as a difference from it.

@@ -19,6 +19,7 @@
 
 namespace hvkit::devices {
 
+// A PC's first serial port.
 inline constexpr uint64_t kCom1Base = 0x3f8;
 inline constexpr uint32_t kCom1Interrupt = 4;  // edge-triggered, active high
 inline constexpr uint64_t kSerialPortCount = 8;

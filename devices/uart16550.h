@@ -29,6 +29,7 @@ enum UartRegister : uint8_t {
 // Not thread-safe: Serial guards it. Total: takes any access.
 class Uart16550 {
  public:
+  // Bytes that each of the two FIFOs holds.
   static constexpr size_t kFifoDepth = 16;
 
   // A guest's read of register `offset`, with its side effects.

@@ -19,6 +19,7 @@ class DirtyRing {
   // An array of kvm_dirty_gfn; its size is a power of two.
   explicit DirtyRing(Mapping ring);
 
+  // A page that the guest has written.
   struct Page {
     uint32_t slot;
     uint64_t offset;  // in pages from the start of the slot

@@ -85,6 +85,7 @@ class MsrExit {
 // KVM_EXIT_HYPERV: which of the three payloads is valid is in type(). *VP thread*
 class HypervExit {
  public:
+  // The payloads, which the kernel has no names for.
   using Synic = decltype(kvm_hyperv_exit::u.synic);
   using Hcall = decltype(kvm_hyperv_exit::u.hcall);
   using Syndbg = decltype(kvm_hyperv_exit::u.syndbg);

@@ -24,6 +24,7 @@ struct FamTraits;
 template <typename T>
 class Fam {
  public:
+  // How T counts its entries, and what they are.
   using Traits = FamTraits<T>;
   using Entry = typename Traits::Entry;
 
@@ -64,6 +65,7 @@ class Fam {
   }
   size_t capacity() const { return capacity_; }
   bool empty() const { return size() == 0; }
+  // Valid until the count changes.
   std::span<Entry> entries() { return {EntryAt(0), size()}; }
   std::span<const Entry> entries() const { return const_cast<Fam*>(this)->entries(); }
 
@@ -79,7 +81,9 @@ class Fam {
     }
     Traits::SetCount(*get(), count);
   }
+  // Changes of the count, as Resize.
   void Clear() { Resize(0); }
+  // `entry` may be one of these.
   void PushBack(const Entry& entry) {
     const Entry copy = entry;  // `entry` may live in the storage that grows
     Resize(size() + 1);
@@ -110,6 +114,7 @@ class Fam {
 template <typename T, typename E, __u32 T::* kCount>
 struct CountedFamTraits {
   using Entry = E;
+  // The header's count of entries.
   static size_t Count(const T& header) { return header.*kCount; }
   static void SetCount(T& header, size_t count) { header.*kCount = static_cast<__u32>(count); }
 };
@@ -140,6 +145,7 @@ struct FamTraits<kvm_nested_state> {
   }
 };
 
+// The kernel's structs of this form that KVM's ioctls take.
 using Cpuid = Fam<kvm_cpuid2>;
 using Msrs = Fam<kvm_msrs>;
 using MsrList = Fam<kvm_msr_list>;

@@ -20,6 +20,7 @@ struct IoctlId {
   unsigned long request;
   const char* name;
 };
+// An IoctlId of a request by its name, as HVKIT_IOCTL_ID(KVM_RUN).
 #define HVKIT_IOCTL_ID(request) (::hvkit::kvm::IoctlId{(request), #request})
 
 // A named number for an error message: unsigned values print in hexadecimal, signed ones in
@@ -39,6 +40,7 @@ class Operand {
   uint64_t value_;
   bool is_signed_;
 };
+// In the order in which a message names them.
 using Operands = std::initializer_list<Operand>;
 
 // What ioctl(2) returned (>= 0), or why it failed.

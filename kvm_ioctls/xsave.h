@@ -21,6 +21,7 @@ class Xsave {
   explicit Xsave(size_t size = sizeof(kvm_xsave))
       : words_((std::max(size, sizeof(kvm_xsave)) + sizeof(uint32_t) - 1) / sizeof(uint32_t)) {}
 
+  // What the kernel takes; the same bytes, size() of them.
   kvm_xsave* get() { return reinterpret_cast<kvm_xsave*>(words_.data()); }
   const kvm_xsave* get() const { return reinterpret_cast<const kvm_xsave*>(words_.data()); }
   size_t size() const { return words_.size() * sizeof(uint32_t); }

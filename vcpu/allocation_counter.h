@@ -7,6 +7,7 @@
 
 namespace hvkit::vcpu {
 
+// How often this thread has called operator new so far.
 uint64_t AllocationsOfThisThread();
 
 }  // namespace hvkit::vcpu

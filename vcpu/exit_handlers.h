@@ -12,6 +12,7 @@
 
 namespace hvkit::vcpu {
 
+// What a vCPU's thread does after an exit.
 enum class ExitAction : uint8_t {
   kContinue,  // enter the guest again
   kStop,      // end this vCPU's run; its thread ends with an OK status

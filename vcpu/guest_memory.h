@@ -34,6 +34,7 @@ struct MemoryRegion {
 // An entry of the memory map that firmware hands to an operating system (INT 15h, AX=E820h; the
 // numbers are its own).
 enum class E820Type : uint32_t { kRam = 1, kReserved = 2 };
+// A range of guest-physical addresses, in bytes.
 struct E820Entry {
   uint64_t base;
   uint64_t size;
@@ -51,6 +52,8 @@ inline constexpr hyperv::Gpa kLegacyAreaEnd{0x100000};
 // is touched. Thread-safe; the vector of regions is immutable.
 class GuestMemory final : public hyperv::GuestMemory {
  public:
+  // Limits of the size, and where RAM ends below and goes on above the devices' addresses; in
+  // bytes.
   static constexpr uint64_t kMinSize = uint64_t{1} << 20;
   static constexpr uint64_t kMaxSize = uint64_t{1} << 45;
   static constexpr uint64_t kLowRamLimit = uint64_t{3} << 30;

@@ -10,6 +10,7 @@
 
 namespace hvkit::vcpu {
 
+// Whose an OUT to the hooked port was.
 enum class PortClaim : uint8_t {
   kTaken,     // it was for the back end
   kOrdinary,  // port I/O like any other

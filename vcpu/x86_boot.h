@@ -24,6 +24,7 @@ struct RealModeEntry {
   uint16_t cs = 0;
   uint16_t ip = 0;
 };
+// Before the vCPU has run. Errors are those of KVM's ioctls.
 [[nodiscard]] absl::Status SetRealMode(kvm::Vcpu& vcpu, const RealModeEntry& entry);
 
 // 32-bit protected mode, paging and interrupts off, flat 4 GiB segments that live in the segment
@@ -34,6 +35,7 @@ struct Protected32Entry {
   uint32_t ebx = 0;
   uint32_t esi = 0;
 };
+// As SetRealMode.
 [[nodiscard]] absl::Status SetProtected32(kvm::Vcpu& vcpu, const Protected32Entry& entry);
 
 // What long mode needs in RAM: a GDT (code at selector 0x10, data at 0x18, as Linux's boot protocol
@@ -50,6 +52,7 @@ struct LongModeEntry {
   uint64_t rsi = 0;
   hyperv::Gpa tables{0};
 };
+// As SetRealMode.
 [[nodiscard]] absl::Status SetLongMode(kvm::Vcpu& vcpu, const LongModeEntry& entry);
 
 // LINT0 takes the 8259's interrupts (ExtINT), LINT1 is NMI: what a PC's firmware sets on the boot

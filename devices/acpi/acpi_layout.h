@@ -8,8 +8,10 @@
 
 namespace hvkit::devices::acpi {
 
+// Four characters, without a NUL.
 using Signature = char[4];
 
+// Root System Description Pointer, revision 2: where the other tables are.
 struct [[gnu::packed]] Rsdp {
   char signature[8] = {};
   uint8_t checksum = 0;  // of the first 20 bytes
@@ -22,6 +24,7 @@ struct [[gnu::packed]] Rsdp {
   uint8_t reserved[3] = {};
 };
 static_assert(sizeof(Rsdp) == 36);
+// Bytes that Rsdp::checksum is over, as in revision 0.
 inline constexpr uint32_t kRsdpChecksummedPart = 20;
 
 // What every table but RSDP and FACS starts with.
@@ -38,6 +41,7 @@ struct [[gnu::packed]] Header {
 };
 static_assert(sizeof(Header) == 36);
 
+// Extended System Description Table, with the two tables that there are.
 struct [[gnu::packed]] Xsdt {
   Header header = {};
   uint64_t fadt_address = 0;
@@ -45,8 +49,10 @@ struct [[gnu::packed]] Xsdt {
 };
 static_assert(sizeof(Xsdt) == 52);
 
+// How wide an access to a register must be.
 enum class AccessSize : uint8_t { kUndefined = 0, kByte = 1, kWord = 2, kDword = 3 };
 
+// Generic Address Structure: where a register is.
 struct [[gnu::packed]] GenericAddress {
   uint8_t space = 0;
   uint8_t bit_width = 0;
@@ -55,6 +61,7 @@ struct [[gnu::packed]] GenericAddress {
   uint64_t address = 0;
 };
 static_assert(sizeof(GenericAddress) == 12);
+// GenericAddress::space of an I/O port.
 inline constexpr uint8_t kSystemIo = 1;
 
 // Revision 3.
@@ -128,6 +135,7 @@ inline constexpr uint32_t kFadtNoFixedRtcWake = 1 << 6;
 inline constexpr uint32_t kFadtTimerIs32Bits = 1 << 8;
 inline constexpr uint32_t kFadtResetRegister = 1 << 10;
 
+// Firmware ACPI Control Structure.
 struct [[gnu::packed]] Facs {
   Signature signature = {};
   uint32_t length = 0;

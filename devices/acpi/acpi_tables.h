@@ -22,9 +22,11 @@ namespace hvkit::devices {
 inline constexpr uint64_t kAcpiTablesBase = 0xe0000;
 inline constexpr uint64_t kAcpiTablesLimit = 0x100000;
 
+// Guest-physical addresses that the MADT tells, those of a PC.
 inline constexpr uint32_t kLocalApicAddress = 0xfee00000;
 inline constexpr uint32_t kIoApicAddress = 0xfec00000;
 
+// What the tables are to describe.
 struct AcpiConfig {
   // One for each processor, the boot processor first. Ids up to 254 get a local APIC entry, others
   // an x2APIC entry.
@@ -35,6 +37,7 @@ struct AcpiConfig {
   uint32_t timer_gsi = 2;
 };
 
+// Tables as the guest's firmware would have left them in memory.
 struct AcpiTables {
   uint64_t base;  // where `bytes` go in guest memory, and the RSDP's address
   std::vector<std::byte> bytes;

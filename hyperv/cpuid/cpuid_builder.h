@@ -18,6 +18,7 @@
 
 namespace hvkit::hyperv {
 
+// A leaf without subleaves.
 struct CpuidEntry {
   uint32_t leaf = 0;
   uint32_t eax = 0;

@@ -20,6 +20,7 @@
 
 namespace hvkit::hyperv {
 
+// In the order of --list-enlightenments; AllEnlightenments says what each one is.
 enum class Enlightenment : uint8_t {
   kRelaxed,
   kVapic,
@@ -62,8 +63,10 @@ enum class Enlightenment : uint8_t {
   kPassthrough,
   kEnforceCpuid,
 };
+// How many there are.
 inline constexpr size_t kEnlightenmentCount = size_t{1} + size_t(Enlightenment::kEnforceCpuid);
 
+// The place of `e` in arrays of kEnlightenmentCount elements.
 [[nodiscard]] constexpr size_t Index(Enlightenment e) { return static_cast<size_t>(e); }
 
 // A set of enlightenments without their values.
@@ -74,6 +77,7 @@ class EnlightenmentMask {
     for (Enlightenment e : members) Add(e);
   }
 
+  // Membership of one; what it needs is not looked at.
   constexpr void Add(Enlightenment e) { bits_ |= Bit(e); }
   constexpr void Remove(Enlightenment e) { bits_ &= ~Bit(e); }
   [[nodiscard]] constexpr bool Has(Enlightenment e) const { return (bits_ & Bit(e)) != 0; }
@@ -98,6 +102,7 @@ class EnlightenmentMask {
   uint64_t bits_ = 0;
 };
 
+// How its value is written.
 enum class EnlightenmentKind {
   kFlag,       // hv_x or hv_x=on|off
   kNumber,     // hv_x=N
@@ -105,16 +110,19 @@ enum class EnlightenmentKind {
   kOnOffAuto,  // hv_x=on|off|auto
 };
 
+// Whose name it is.
 enum class EnlightenmentOrigin {
   kQemu,   // QEMU has this flag
   kHvkit,  // ours: off unless named, even under hv_passthrough
 };
 
+// MSRs with successive numbers.
 struct MsrRange {
   tlfs::MsrIndex first;
   tlfs::MsrIndex last;  // Inclusive
 };
 
+// All there is to know of one, as data. The texts are literals.
 struct EnlightenmentInfo {
   Enlightenment id;
   absl::string_view name = "";   // "hv_relaxed"
@@ -133,6 +141,7 @@ struct EnlightenmentInfo {
 // Every enlightenment, in the order of the enum.
 [[nodiscard]] std::span<const EnlightenmentInfo> AllEnlightenments();
 
+// Its row of the table, and that row's name.
 [[nodiscard]] const EnlightenmentInfo& Info(Enlightenment e);
 [[nodiscard]] absl::string_view Name(Enlightenment e);
 

@@ -28,8 +28,11 @@ struct HypervisorVersion {
   friend bool operator==(const HypervisorVersion&, const HypervisorVersion&) = default;
 };
 
+// Enlightenments with their values: what is asked for, or what is in force. A value type; not
+// thread-safe.
 class EnlightenmentSet {
  public:
+  // Characters; CPUID has no room for more.
   static constexpr size_t kVendorIdLength = 12;
 
   EnlightenmentSet() { set_vendor_id(tlfs::kVendorMicrosoft); }
@@ -37,6 +40,7 @@ class EnlightenmentSet {
     mask_ = EnlightenmentMask(members);
   }
 
+  // Membership; values stay as they are, and nothing is said about what a member needs.
   [[nodiscard]] bool Has(Enlightenment e) const { return mask_.Has(e); }
   void Add(Enlightenment e) { mask_.Add(e); }  // hv_spinlocks: use set_spinlocks
   void Remove(Enlightenment e) { mask_.Remove(e); }
@@ -58,6 +62,7 @@ class EnlightenmentSet {
   void set_vendor_id(absl::string_view id);  // At most kVendorIdLength: the rest is dropped
 
   [[nodiscard]] const HypervisorVersion& version() const { return version_; }
+  // To be changed in place.
   [[nodiscard]] HypervisorVersion& version() { return version_; }
 
   friend bool operator==(const EnlightenmentSet&, const EnlightenmentSet&) = default;

@@ -14,17 +14,20 @@
 
 namespace hvkit::hyperv {
 
+// A hypercall and what it is called.
 struct NamedCall {
   tlfs::CallCode code;
   absl::string_view name;  // The TLFS's
 };
 
+// What the table of enlightenments does not say, for people.
 struct Explanation {
   Enlightenment id;
   absl::string_view about;                // What guests do with it, when to have it, what it costs
   std::span<const NamedCall> calls = {};  // Hypercalls that a guest may make only with it
 };
 
+// There is one for each.
 [[nodiscard]] const Explanation& ExplanationOf(Enlightenment e);
 
 }  // namespace hvkit::hyperv

@@ -9,6 +9,7 @@
 
 namespace hvkit::hyperv {
 
+// All of docs/enlightenments.md.
 [[nodiscard]] std::string EnlightenmentsMarkdown();
 
 }  // namespace hvkit::hyperv

@@ -16,11 +16,13 @@
 
 namespace hvkit::hyperv {
 
+// An enlightenment of a preset.
 struct PresetMember {
   Enlightenment id;
   absl::string_view reason;  // Why a guest of this kind is given it: a clause without a final stop
 };
 
+// A named set. The texts are literals.
 struct Preset {
   absl::string_view name;                      // "windows"
   absl::string_view summary;                   // One sentence
@@ -30,6 +32,7 @@ struct Preset {
   uint32_t spinlocks = tlfs::kSpinlocksNever;  // The value of hv_spinlocks, if it is a member
 };
 
+// In the order in which the documents have them.
 [[nodiscard]] std::span<const Preset> AllPresets();
 
 // Null where there is none of that name.

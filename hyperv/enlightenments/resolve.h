@@ -32,15 +32,18 @@ struct Ability {
   // The spinlock attempts that hv_passthrough takes where hv_spinlocks does not say.
   uint32_t passthrough_spinlocks = tlfs::kSpinlocksNever;
 
+  // Why `e` cannot be had; Can, whether it can.
   [[nodiscard]] const std::string& reason(Enlightenment e) const { return reasons[Index(e)]; }
   [[nodiscard]] bool Can(Enlightenment e) const { return reason(e).empty(); }
 };
 
+// What Resolve found.
 struct Resolution {
   EnlightenmentSet in_force;
   // For each enlightenment that is not in force, why; empty for those that are.
   std::array<std::string, kEnlightenmentCount> absent;
 
+  // Why `e` is not in force; empty if it is.
   [[nodiscard]] const std::string& absent_reason(Enlightenment e) const { return absent[Index(e)]; }
 };
 

@@ -29,6 +29,7 @@ enum class [[nodiscard]] MemFault : uint8_t {
   kReadOnly,  // the range is RAM that the guest itself cannot write
 };
 
+// What a page is pinned for.
 enum class Access : uint8_t { kRead, kReadWrite };
 
 // One guest page, held in place until this object is destroyed. Move-only; all accesses are atomic
@@ -37,6 +38,7 @@ enum class Access : uint8_t { kRead, kReadWrite };
 // touching other memory. Thread-safe, apart from moving it.
 class PinnedPage {
  public:
+  // Called once, when the PinnedPage is destroyed, on the thread that destroys it.
   using Release = void (*)(void* context, Gpn page);
 
   // For implementations of GuestMemory: `bytes` is kPageSize long, page-aligned, and stays valid
@@ -133,6 +135,7 @@ class GuestMemory {
  public:
   virtual ~GuestMemory() = default;
 
+  // Copies between the guest's RAM and the host's, all of the range or nothing. It may cross pages.
   virtual MemFault Read(Gpa from, std::span<std::byte> to) const = 0;
   virtual MemFault Write(Gpa to, std::span<const std::byte> from) = 0;
 

@@ -45,6 +45,7 @@ class XmmRegisters {
 
 // What the host is to do now.
 struct [[nodiscard]] HypercallOutcome {
+  // Three ways for the instruction to end.
   enum class Kind : uint8_t {
     kCompleted,      // `result` goes into RAX or EDX:EAX; the instruction is complete
     kRetry,          // words.control goes into RCX or EDX:EAX; the instruction is executed again

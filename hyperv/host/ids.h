@@ -18,6 +18,7 @@
 
 namespace hvkit::hyperv {
 
+// The size of a guest's page in bytes, whatever the host's is.
 inline constexpr unsigned kPageShift = 12;
 inline constexpr size_t kPageSize = size_t{1} << kPageShift;
 
@@ -56,17 +57,21 @@ class Gpa {
 // A guest page number: below 2^52, so that its address always exists. Immutable.
 class Gpn {
  public:
+  // The page of the last address.
   static constexpr uint64_t kMax = std::numeric_limits<uint64_t>::max() >> kPageShift;
 
+  // Nothing if the number is too large.
   [[nodiscard]] static constexpr std::optional<Gpn> FromGuest(uint64_t number) {
     if (number > kMax) return std::nullopt;
     return Gpn(number);
   }
+  // The page that holds the byte.
   [[nodiscard]] static constexpr Gpn Containing(Gpa address) {
     return Gpn(address.value() >> kPageShift);
   }
 
   constexpr uint64_t value() const { return number_; }
+  // Where the page begins.
   constexpr Gpa FirstByte() const { return Gpa(number_ << kPageShift); }
 
   friend constexpr auto operator<=>(Gpn, Gpn) = default;
@@ -87,6 +92,7 @@ class VpIndex {
 
   constexpr explicit VpIndex(uint32_t value) : value_(value) {}
 
+  // Nothing if the number cannot be an index. Whether there is such a VP is not looked at.
   [[nodiscard]] static constexpr std::optional<VpIndex> FromGuest(uint64_t value) {
     if (value > kMax) return std::nullopt;
     return VpIndex(static_cast<uint32_t>(value));
@@ -105,6 +111,7 @@ class Vector {
  public:
   constexpr explicit Vector(uint8_t value) : value_(value) {}
 
+  // Nothing if the number is above 255.
   [[nodiscard]] static constexpr std::optional<Vector> FromGuest(uint64_t value) {
     if (value > std::numeric_limits<uint8_t>::max()) return std::nullopt;
     return Vector(static_cast<uint8_t>(value));
@@ -123,6 +130,7 @@ class SintIndex {
  public:
   static constexpr uint8_t kCount = 16;  // HV_SYNIC_SINT_COUNT
 
+  // Nothing if there is no such source.
   [[nodiscard]] static constexpr std::optional<SintIndex> FromGuest(uint64_t value) {
     if (value >= kCount) return std::nullopt;
     return SintIndex(static_cast<uint8_t>(value));

@@ -13,6 +13,7 @@
 
 namespace hvkit::hyperv {
 
+// Where an interrupt of a device is to go.
 struct InterruptTarget {
   Vector vector;  // At least 16
   bool multicast = false;

@@ -11,6 +11,7 @@
 
 namespace hvkit::hyperv {
 
+// How an interrupt ends.
 enum class EoiMode : uint8_t {
   kNormal,  // In service until the guest's EOI
   kAuto,    // Not in service after delivery: a SINT with AutoEOI

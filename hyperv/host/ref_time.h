@@ -14,6 +14,7 @@ namespace hvkit::hyperv {
 // A length of time in units of 100 ns. Immutable.
 class RefDuration {
  public:
+  // A tick is 100 ns.
   static constexpr uint64_t kTicksPerSecond = 10'000'000;
 
   constexpr RefDuration() = default;

@@ -44,12 +44,14 @@ template <SharedWord T>
   return __atomic_load_n(static_cast<const Word*>(address), static_cast<int>(order));
 }
 
+// The one write of the word; `address` is a multiple of sizeof(T).
 template <SharedWord T>
 inline void StoreShared(void* address, T value, std::memory_order order) {
   using Word = typename internal::Aliasing<T>::Type;
   __atomic_store_n(static_cast<Word*>(address), value, static_cast<int>(order));
 }
 
+// The word from before; sequentially consistent.
 template <SharedWord T>
 inline T FetchOrShared(void* address, T bits) {
   using Word = typename internal::Aliasing<T>::Type;

@@ -45,6 +45,7 @@ class VpLimit {
 // Immutable.
 class VpSet {
  public:
+  // The TLFS's limits: 64 banks of 64 VPs.
   static constexpr uint32_t kBankBits = 64;
   static constexpr uint32_t kMaxVps = kBankBits * 64;
 
@@ -82,6 +83,7 @@ class VpSet {
     });
   }
 
+  // How many VPs of the set exist.
   constexpr uint32_t Count() const {
     uint32_t count = 0;
     ForEachBank([&count](uint32_t, uint64_t mask) { count += CountBits(mask); });
@@ -95,6 +97,7 @@ class VpSet {
     }
     return true;
   }
+  // Whether the VP exists and is in the set.
   constexpr bool Contains(VpIndex vp) const {
     bool found = false;
     ForEachBank([&found, vp](uint32_t bank, uint64_t mask) {

@@ -20,6 +20,7 @@ namespace hvkit::hyperv {
 // Of fixed size. Filled before the first call is dispatched, immutable from then on.
 class CallTable {
  public:
+  // How many codes it has room for.
   static constexpr size_t kMaxCalls = 64;
   // Codes are spread over at most this many blocks of 256.
   static constexpr size_t kMaxBlocks = 8;

@@ -15,6 +15,7 @@
 
 namespace hvkit::hyperv {
 
+// HvCallPostMessage.
 struct PostMessage : CallDefaults {
   static constexpr auto kCode = tlfs::CallCode::kPostMessage;
   using Input = tlfs::PostMessageInput;
@@ -22,6 +23,7 @@ struct PostMessage : CallDefaults {
     return guest.Has(tlfs::bits::kPostMessages);
   }
 };
+// HvCallSignalEvent.
 struct SignalEvent : CallDefaults {
   static constexpr auto kCode = tlfs::CallCode::kSignalEvent;
   using Input = tlfs::SignalEventInput;
@@ -35,6 +37,8 @@ class ConnectionCalls {
  public:
   explicit ConnectionCalls(Connections& connections) : connections_(connections) {}
 
+  // Adds these calls to a table that does not outlive this object. False if one of the codes is
+  // taken or the table full.
   [[nodiscard]] bool AddTo(CallTable& table);
 
  private:

@@ -12,6 +12,7 @@
 
 namespace hvkit::hyperv {
 
+// The control word of a call, as the guest gave it. Immutable.
 class Control {
  public:
   constexpr explicit Control(uint64_t raw) : word_{raw} {}
@@ -27,6 +28,7 @@ class Control {
   constexpr bool HasReservedBits() const {
     return (word_.raw & (Word::kReservedMask | Word::Nested::kMask)) != 0;
   }
+  // Whether the fields of a rep call are used.
   constexpr bool HasReps() const {
     return (word_.raw & (Word::RepCount::kMask | Word::RepStart::kMask)) != 0;
   }

@@ -16,6 +16,7 @@
 
 namespace hvkit::hyperv {
 
+// HvCallResetDebugSession.
 struct ResetDebugSession : CallDefaults {
   static constexpr auto kCode = tlfs::CallCode::kResetDebugSession;
   using Input = tlfs::ResetDebugSessionInput;
@@ -24,12 +25,14 @@ struct ResetDebugSession : CallDefaults {
     return guest.Has(tlfs::bits::kDebugging);
   }
 };
+// HvCallPostDebugData.
 struct PostDebugData : ResetDebugSession {
   static constexpr auto kCode = tlfs::CallCode::kPostDebugData;
   using Input = tlfs::PostDebugDataInput;
   using Output = tlfs::PostDebugDataOutput;
   static constexpr bool kHasInputTail = true;
 };
+// HvCallRetrieveDebugData.
 struct RetrieveDebugData : ResetDebugSession {
   static constexpr auto kCode = tlfs::CallCode::kRetrieveDebugData;
   using Input = tlfs::RetrieveDebugDataInput;
@@ -42,6 +45,8 @@ class DebugCalls {
  public:
   explicit DebugCalls(DebugChannel& channel) : channel_(channel) {}
 
+  // Adds these calls to a table that does not outlive this object. False if one of the codes is
+  // taken or the table full.
   [[nodiscard]] bool AddTo(CallTable& table);
 
  private:

@@ -52,6 +52,7 @@ struct CallDefaults {
   static constexpr bool IsAllowed(const Privileges&) { return true; }
 };
 
+// Whether the call has a list, of input or of output.
 template <typename Definition>
 inline constexpr bool kIsRep = !std::is_same_v<typename Definition::Element, NoData> ||
                                !std::is_same_v<typename Definition::Result, NoData>;
@@ -117,6 +118,7 @@ struct Arguments : internal::Elements<typename Definition::Element>,
 // where only that matters: of a rep call all reps are done with kSuccess, none otherwise.
 class [[nodiscard]] CallResult {
  public:
+  // As many reps as there were to be done.
   static constexpr uint32_t kAllReps = ~uint32_t{0};
 
   constexpr explicit CallResult(tlfs::HvStatus status) : CallResult(status, kAllReps, 0, 0) {}

@@ -18,6 +18,7 @@
 
 namespace hvkit::hyperv {
 
+// HvExtCallQueryCapabilities.
 struct ExtQueryCapabilities : CallDefaults {
   static constexpr auto kCode = tlfs::CallCode::kExtQueryCapabilities;
   using Output = tlfs::ExtCapabilities;
@@ -25,6 +26,7 @@ struct ExtQueryCapabilities : CallDefaults {
     return guest.Has(tlfs::bits::kExtendedHypercalls);
   }
 };
+// HvExtCallGetBootZeroedMemory.
 struct ExtGetBootZeroedMemory : ExtQueryCapabilities {
   static constexpr auto kCode = tlfs::CallCode::kExtGetBootZeroedMemory;
   using Output = tlfs::BootZeroedMemoryOutput;
@@ -38,6 +40,8 @@ class ExtendedCalls {
   // Null: there is no GetBootZeroedMemory, and the capabilities say so.
   explicit ExtendedCalls(const BootZeroedMemory* boot_zeroed) : boot_zeroed_(boot_zeroed) {}
 
+  // Adds these calls to a table that does not outlive this object. False if one of the codes is
+  // taken or the table full.
   [[nodiscard]] bool AddTo(CallTable& table);
 
  private:

@@ -19,6 +19,7 @@
 
 namespace hvkit::hyperv {
 
+// HvCallFlushVirtualAddressSpace.
 struct FlushSpace : CallDefaults {
   static constexpr auto kCode = tlfs::CallCode::kFlushVirtualAddressSpace;
   using Input = tlfs::FlushInput;
@@ -26,10 +27,12 @@ struct FlushSpace : CallDefaults {
     return guest.Has(tlfs::bits::kUseRemoteFlush);
   }
 };
+// HvCallFlushVirtualAddressList.
 struct FlushList : FlushSpace {
   static constexpr auto kCode = tlfs::CallCode::kFlushVirtualAddressList;
   using Element = uint64_t;  // tlfs::GvaRange or tlfs::ExtendedGvaRange
 };
+// HvCallFlushVirtualAddressSpaceEx.
 struct FlushSpaceEx : CallDefaults {
   static constexpr auto kCode = tlfs::CallCode::kFlushVirtualAddressSpaceEx;
   using Input = tlfs::FlushExInput;
@@ -38,6 +41,7 @@ struct FlushSpaceEx : CallDefaults {
     return guest.Has(tlfs::bits::kUseRemoteFlush) && guest.Has(tlfs::bits::kUseExProcessorMasks);
   }
 };
+// HvCallFlushVirtualAddressListEx.
 struct FlushListEx : FlushSpaceEx {
   static constexpr auto kCode = tlfs::CallCode::kFlushVirtualAddressListEx;
   using Element = uint64_t;
@@ -49,6 +53,8 @@ class FlushCalls {
   FlushCalls(TlbFlusher& tlb, uint32_t vp_count, const FlushPolicy& policy)
       : tlb_(tlb), vp_limit_(vp_count), policy_(policy) {}
 
+  // Adds these calls to a table that does not outlive this object. False if one of the codes is
+  // taken or the table full.
   [[nodiscard]] bool AddTo(CallTable& table);
 
  private:

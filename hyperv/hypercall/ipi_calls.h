@@ -17,6 +17,7 @@
 
 namespace hvkit::hyperv {
 
+// HvCallSendSyntheticClusterIpi.
 struct SendIpi : CallDefaults {
   static constexpr auto kCode = tlfs::CallCode::kSendSyntheticClusterIpi;
   using Input = tlfs::SendIpiInput;
@@ -24,6 +25,7 @@ struct SendIpi : CallDefaults {
     return guest.Has(tlfs::bits::kUseClusterIpi);
   }
 };
+// HvCallSendSyntheticClusterIpiEx.
 struct SendIpiEx : CallDefaults {
   static constexpr auto kCode = tlfs::CallCode::kSendSyntheticClusterIpiEx;
   using Input = tlfs::SendIpiExInput;
@@ -39,6 +41,8 @@ class IpiCalls {
   IpiCalls(InterruptSink& interrupts, uint32_t vp_count)
       : interrupts_(interrupts), vp_limit_(vp_count) {}
 
+  // Adds these calls to a table that does not outlive this object. False if one of the codes is
+  // taken or the table full.
   [[nodiscard]] bool AddTo(CallTable& table);
 
  private:

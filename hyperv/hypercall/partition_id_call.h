@@ -16,6 +16,7 @@
 
 namespace hvkit::hyperv {
 
+// HvCallGetPartitionId.
 struct GetPartitionId : CallDefaults {
   static constexpr auto kCode = tlfs::CallCode::kGetPartitionId;
   using Output = uint64_t;
@@ -29,6 +30,8 @@ class PartitionIdCall {
  public:
   explicit PartitionIdCall(uint64_t id) : id_(id) {}
 
+  // Adds these calls to a table that does not outlive this object. False if one of the codes is
+  // taken or the table full.
   [[nodiscard]] bool AddTo(CallTable& table);
 
  private:

@@ -46,8 +46,10 @@ struct RawCall {
   uint32_t output_tail = 0;
 };
 
+// Makes typed arguments of a call's bytes, and calls the handler with them.
 using RawHandler = CallResult (*)(void* handler, const RawCall& call);
 
+// A call of the table.
 struct RawCallEntry {
   CallShape shape;
   RawHandler handle = nullptr;
@@ -55,6 +57,7 @@ struct RawCallEntry {
   bool is_allowed = false;
 };
 
+// In bytes; 0 for NoData.
 template <typename T>
 inline constexpr uint32_t kBlockSize = std::is_same_v<T, NoData> ? 0 : sizeof(T);
 
@@ -64,12 +67,14 @@ concept GuestBlock =
     (std::is_trivially_copyable_v<T> && std::has_unique_object_representations_v<T> &&
      alignof(T) <= alignof(uint64_t) && sizeof(T) <= kPageSize);
 
+// Whether a fast call of this definition needs no XMM register and no answer but its status.
 template <typename D>
 inline constexpr bool kFitsTwoRegisters =
     kBlockSize<typename D::Input> <= tlfs::kFastInputSize && !D::kTakesVariableHeader &&
     !D::kHasInputTail && !kIsRep<D> && std::is_same_v<typename D::Output, NoData> &&
     D::kOutputTail == 0;
 
+// What the dispatcher has to know of a definition.
 template <typename D>
   requires GuestBlock<typename D::Input> && GuestBlock<typename D::Output> &&
                GuestBlock<typename D::Element> && GuestBlock<typename D::Result>
@@ -100,6 +105,7 @@ T* ObjectAt(std::byte* bytes) {
   return std::launder(static_cast<T*>(static_cast<void*>(bytes)));
 }
 
+// The typed view of a call's blocks. It borrows them and `output`.
 template <typename D>
 Arguments<D> ArgumentsOf(const RawCall& raw, typename D::Output& output) {
   Arguments<D> call(raw.caller, *ObjectAt<typename D::Input>(raw.input), output);

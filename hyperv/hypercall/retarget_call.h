@@ -17,6 +17,7 @@
 
 namespace hvkit::hyperv {
 
+// HvCallRetargetDeviceInterrupt.
 struct RetargetDeviceInterrupt : CallDefaults {
   static constexpr auto kCode = tlfs::CallCode::kRetargetDeviceInterrupt;
   using Input = tlfs::RetargetInterruptInput;
@@ -29,6 +30,8 @@ class RetargetCall {
   RetargetCall(InterruptRetargeter& retargeter, uint32_t vp_count)
       : retargeter_(retargeter), vp_limit_(vp_count) {}
 
+  // Adds these calls to a table that does not outlive this object. False if one of the codes is
+  // taken or the table full.
   [[nodiscard]] bool AddTo(CallTable& table);
 
  private:

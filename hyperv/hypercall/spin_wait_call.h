@@ -13,6 +13,7 @@
 
 namespace hvkit::hyperv {
 
+// HvCallNotifyLongSpinWait.
 struct NotifyLongSpinWait : CallDefaults {
   static constexpr auto kCode = tlfs::CallCode::kNotifyLongSpinWait;
   using Input = tlfs::NotifyLongSpinWaitInput;
@@ -24,6 +25,8 @@ class SpinWaitCall {
  public:
   explicit SpinWaitCall(SpinWaiter& waiter) : waiter_(waiter) {}
 
+  // Adds these calls to a table that does not outlive this object. False if one of the codes is
+  // taken or the table full.
   [[nodiscard]] bool AddTo(CallTable& table);
 
  private:

@@ -47,6 +47,7 @@ struct HypercallHost {
   InterruptRetargeter* retargeter = nullptr;
 };
 
+// What the handlers have to know of the partition.
 struct HypercallConfig {
   uint32_t vp_count = 1;  // At most VpSet::kMaxVps
   FlushPolicy flush = {};

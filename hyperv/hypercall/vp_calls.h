@@ -17,6 +17,7 @@
 
 namespace hvkit::hyperv {
 
+// HvCallStartVirtualProcessor.
 struct StartVirtualProcessor : CallDefaults {
   static constexpr auto kCode = tlfs::CallCode::kStartVirtualProcessor;
   using Input = tlfs::StartVpInput;
@@ -24,6 +25,7 @@ struct StartVirtualProcessor : CallDefaults {
     return guest.Has(tlfs::bits::kStartVirtualProcessor);
   }
 };
+// HvCallGetVpIndexFromApicId.
 struct GetVpIndexFromApicId : CallDefaults {
   static constexpr auto kCode = tlfs::CallCode::kGetVpIndexFromApicId;
   using Input = tlfs::GetVpIndexFromApicIdInput;
@@ -40,6 +42,8 @@ class StartVpCall {
  public:
   StartVpCall(VpStarter& starter, uint32_t vp_count) : starter_(starter), vp_count_(vp_count) {}
 
+  // Adds these calls to a table that does not outlive this object. False if one of the codes is
+  // taken or the table full.
   [[nodiscard]] bool AddTo(CallTable& table);
 
  private:
@@ -54,6 +58,8 @@ class ApicIdCall {
  public:
   explicit ApicIdCall(const ApicIds& ids) : ids_(ids) {}
 
+  // Adds these calls to a table that does not outlive this object. False if one of the codes is
+  // taken or the table full.
   [[nodiscard]] bool AddTo(CallTable& table);
 
  private:

@@ -20,6 +20,7 @@
 
 namespace hvkit::hyperv {
 
+// HvCallGetVpRegisters.
 struct GetVpRegisters : CallDefaults {
   static constexpr auto kCode = tlfs::CallCode::kGetVpRegisters;
   using Input = tlfs::VpRegistersInput;
@@ -30,6 +31,7 @@ struct GetVpRegisters : CallDefaults {
     return guest.Has(tlfs::bits::kAccessVpRegisters);
   }
 };
+// HvCallSetVpRegisters.
 struct SetVpRegisters : GetVpRegisters {
   static constexpr auto kCode = tlfs::CallCode::kSetVpRegisters;
   using Element = tlfs::VpRegisterEntry;
@@ -42,6 +44,8 @@ class VpRegisterCalls {
   VpRegisterCalls(VpRegisterAccess& registers, uint32_t vp_count)
       : registers_(registers), vp_count_(vp_count) {}
 
+  // Adds these calls to a table that does not outlive this object. False if one of the codes is
+  // taken or the table full.
   [[nodiscard]] bool AddTo(CallTable& table);
 
  private:

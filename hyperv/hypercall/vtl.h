@@ -20,6 +20,7 @@ constexpr bool IsOnlyVtl(tlfs::InputVtl vtl) {
   return (vtl.raw & ~tlfs::InputVtl::UseTargetVtl::kMask) == 0;
 }
 
+// Whether reserved bytes are as they must be.
 template <typename Word, size_t kCount>
 constexpr bool IsZero(const std::array<Word, kCount>& reserved) {
   return std::ranges::all_of(reserved, [](Word word) { return word == 0; });

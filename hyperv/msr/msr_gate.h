@@ -35,6 +35,8 @@ class MsrGate {
     for (const MsrRow& row : MsrTable()) Admit(row, privileges);
   }
 
+  // Whether the guest may make the access, and whose register it is: by number, privilege,
+  // direction and reserved bits. Takes no lock.
   constexpr MsrAdmission AdmitRead(uint32_t index) const {
     const std::optional<MsrId> id = FindMsr(index);
     if (!id.has_value() || !Has(ours_, *id)) return {};
@@ -42,6 +44,7 @@ class MsrGate {
     return {.outcome = MsrOutcome::kHandled, .id = *id, .instance = InstanceOf(*id, index)};
   }
 
+  // As AdmitRead; the value without the bits that a write ignores.
   constexpr MsrAdmission AdmitWrite(uint32_t index, uint64_t value) const {
     const std::optional<MsrId> id = FindMsr(index);
     if (!id.has_value() || !Has(ours_, *id)) return {};

@@ -10,6 +10,7 @@
 
 namespace hvkit::hyperv {
 
+// What an RDMSR or WRMSR comes to.
 enum class [[nodiscard]] MsrOutcome : uint8_t {
   kHandled,            // The instruction completes
   kGeneralProtection,  // The instruction faults with #GP(0) and has no effect
@@ -21,6 +22,7 @@ struct [[nodiscard]] MsrRead {
   MsrOutcome outcome = MsrOutcome::kNotOurs;
   uint64_t value = 0;
 
+  // One for each outcome.
   static constexpr MsrRead Handled(uint64_t value) { return {MsrOutcome::kHandled, value}; }
   static constexpr MsrRead Fault() { return {MsrOutcome::kGeneralProtection, 0}; }
   static constexpr MsrRead NotOurs() { return {MsrOutcome::kNotOurs, 0}; }

@@ -55,10 +55,13 @@ enum class MsrId : uint8_t {
   kUnhaltedTimerCount,
   kTscInvariantControl,
 };
+// How many rows there are.
 inline constexpr size_t kMsrIdCount = size_t{1} + size_t(MsrId::kTscInvariantControl);
 
+// The place of `id` in arrays of kMsrIdCount elements.
 constexpr size_t Index(MsrId id) { return static_cast<size_t>(id); }
 
+// What a guest may do with it.
 enum class MsrAccess : uint8_t { kRead, kWrite, kReadWrite };  // Any other access is #GP
 
 // The part of the model that holds the register.
@@ -75,6 +78,7 @@ enum class MsrOwner : uint8_t {
   kSyndbg,
 };
 
+// Whether all VPs share the register.
 enum class MsrScope : uint8_t { kPartition, kVp };
 
 // What a guest's write does with bits that have no meaning; the masks are disjoint. Bits in none of
@@ -91,6 +95,7 @@ struct MsrGatedBits {
   MsrReservedBits without = {};
 };
 
+// A register, or several of one kind. The name is a literal.
 struct MsrRow {
   MsrId id;
   tlfs::MsrIndex first;
@@ -106,6 +111,7 @@ struct MsrRow {
   MsrGatedBits gated = {};
   std::optional<OverlayKind> overlay = std::nullopt;  // Whose page it enables; see NeedsRam
 
+  // The number of one of `instances`.
   constexpr uint32_t IndexOf(unsigned instance) const {
     return static_cast<uint32_t>(first) + instance * stride;
   }

@@ -22,6 +22,7 @@ struct CpuidWords {
   uint32_t edx = 0;
 };
 
+// What a guest may use, by the leaves that it sees. A value type.
 class Privileges {
  public:
   // None at all.

@@ -58,6 +58,7 @@ class OverlayMap {
   std::set<Entry> entries_ ABSL_GUARDED_BY(mutex_);  // As many as there are overlays at most
 };
 
+// Where an overlay's contents are.
 enum class OverlayState : uint8_t {
   kDisabled,
   kVisible,  // The guest sees it

@@ -26,6 +26,7 @@ class AssistPage {
   // the page.
   AssistPage(OverlayMap& overlays, VpIndex vp, EoiAssist* eoi_assist, VpScheduler& scheduler);
 
+  // The register, as last written.
   uint64_t Read() const { return value_.raw; }
   // Enabling the page clears its APIC assist word.
   void Write(uint64_t value);

@@ -14,6 +14,7 @@
 
 namespace hvkit::hyperv {
 
+// What is read of a longer message.
 inline constexpr uint64_t kMaxCrashMessageBytes = 4096;
 
 // Reads the message whose address is P3 and whose length is P4: its first kMaxCrashMessageBytes,

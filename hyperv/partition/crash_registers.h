@@ -34,6 +34,7 @@ class CrashRegisters {
   // first kMaxCrashMessageBytes, without what follows a NUL; none where it is not in RAM.
   void WriteControl(VpIndex by, tlfs::CrashCtl control);
 
+  // All parameters are 0 again.
   void Reset();
 
  private:

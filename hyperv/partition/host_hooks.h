@@ -35,6 +35,7 @@ class ApicRegisters {
  public:
   virtual ~ApicRegisters() = default;
 
+  // *VP thread* of `vp`, from within its access of the MSR.
   virtual MsrOutcome WriteEoi(VpIndex vp) = 0;
   virtual MsrRead ReadIcr(VpIndex vp) = 0;
   virtual MsrOutcome WriteIcr(VpIndex vp, uint64_t value) = 0;  // The whole 64 bits at once

@@ -29,6 +29,7 @@ struct HypercallCode {
   uint8_t size = 0;  // At most kMaxSize
 };
 
+// What the guest is to see. Frequencies are in Hz.
 struct PartitionConfig {
   EnlightenmentSet in_force = {};  // With hv_enforce_cpuid MSRs that it does not offer fault
   Policy policy = {};

@@ -17,8 +17,10 @@
 
 namespace hvkit::hyperv {
 
+// P0 to P4.
 inline constexpr size_t kCrashParameterCount = 5;
 
+// What a guest says of its crash.
 struct CrashReport {
   std::array<uint64_t, kCrashParameterCount> parameters{};  // HV_X64_MSR_CRASH_P0..P4
   tlfs::CrashCtl control;                                   // as the guest wrote it

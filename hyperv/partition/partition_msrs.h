@@ -44,6 +44,7 @@ class PartitionMsrs {
 
   const HypercallPage& hypercall_page() const { return hypercall_page_; }
   const TscControls& tsc_controls() const { return tsc_controls_; }
+  // As Partition::RepublishReferenceTsc.
   void RepublishReferenceTsc() { reference_tsc_.Republish(); }
 
  private:

@@ -23,6 +23,7 @@ class ReferenceTscMsr {
  public:
   ReferenceTscMsr(const ReferenceClock& clock, OverlayMap& overlays) : page_(clock, overlays) {}
 
+  // The register, as last written. A write puts the page where the register says, or away.
   uint64_t Read() const { return value_.load(std::memory_order_relaxed); }
   void Write(uint64_t value) {
     const absl::MutexLock lock(&mutex_);
@@ -33,10 +34,12 @@ class ReferenceTscMsr {
       page_.Disable();
     }
   }
+  // The clock's parameters have changed; the page is written anew if it is enabled.
   void Republish() {
     const absl::MutexLock lock(&mutex_);
     page_.Republish();
   }
+  // The page goes away.
   void Reset() { Write(0); }
 
  private:

@@ -18,11 +18,13 @@ namespace hvkit::hyperv {
 class TscControls {
  public:
   uint64_t reenlightenment() const { return reenlightenment_.load(std::memory_order_relaxed); }
+  // The guest's write, without its reserved bits.
   void set_reenlightenment(uint64_t value) {
     reenlightenment_.store(value, std::memory_order_relaxed);
   }
 
   uint64_t emulation() const { return emulation_.load(std::memory_order_relaxed); }
+  // The guest's write, without its reserved bits.
   void set_emulation(uint64_t value) { emulation_.store(value, std::memory_order_relaxed); }
 
   uint64_t invariant() const { return invariant_.load(std::memory_order_relaxed); }
@@ -32,6 +34,7 @@ class TscControls {
     return (before & ~value) == 0 ? MsrOutcome::kHandled : MsrOutcome::kGeneralProtection;
   }
 
+  // All three are 0 again.
   void Reset() {
     set_reenlightenment(0);
     set_emulation(0);

@@ -60,6 +60,7 @@ class VirtualProcessor {
   // As INIT and RESET leave the VP's own registers.
   void Reset();
 
+  // The parts of the VP, for the host's own use: ports and connections, EOIs without exits.
   Synic& synic() { return synic_; }
   SyntheticTimers& timers() { return timers_; }
   AssistPage& assist_page() { return assist_page_; }

@@ -28,6 +28,7 @@ class VpMsrAccess {
  public:
   virtual ~VpMsrAccess() = default;
 
+  // As VirtualProcessor's, with the effects of an access by the guest.
   virtual MsrRead ReadMsr(VpIndex vp, uint32_t index) = 0;
   virtual MsrOutcome WriteMsr(VpIndex vp, uint32_t index, uint64_t value) = 0;
 };

@@ -10,6 +10,7 @@
 
 namespace hvkit::hyperv {
 
+// Of the SynIC.
 struct SynicPolicy {
   // TLFS "SCONTROL Register": 0. KVM, and so every deployed host, shows 1, and guests that never
   // write the register get their messages.
@@ -26,6 +27,7 @@ struct SynicPolicy {
   MaskedSignal masked_signal = MaskedSignal::kRefuse;
 };
 
+// Of synthetic timers.
 struct StimerPolicy {
   // TLFS "Synthetic Timer Configuration Register": an enabled message-mode timer whose SINT is set
   // to 0 is disabled at once. KVM reads that as: one that was enabled before the write.
@@ -42,6 +44,7 @@ struct StimerPolicy {
   uint32_t shortest_interval = 1000;
 };
 
+// Of the flush hypercalls.
 struct FlushPolicy {
   // TLFS: an empty set of processors is flushed by doing nothing. Windows Server 2012 sends a mask
   // of 0 where it means all processors, and KVM reads it so.
@@ -49,6 +52,7 @@ struct FlushPolicy {
   EmptyMask empty_mask = EmptyMask::kAll;
 };
 
+// All of them.
 struct Policy {
   SynicPolicy synic;
   StimerPolicy stimer;

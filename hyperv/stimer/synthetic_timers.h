@@ -30,6 +30,7 @@ namespace hvkit::hyperv {
 // Whether the partition offers direct mode (leaf 0x40000003, EDX bit 19).
 enum class DirectMode : uint8_t { kAbsent, kOffered };
 
+// Whose timers they are, and what the partition offers.
 struct SyntheticTimersConfig {
   VpIndex vp;
   DirectMode direct_mode = DirectMode::kAbsent;

@@ -18,6 +18,7 @@ namespace hvkit::hyperv {
 
 class MessagePool;
 
+// A message that waits for its slot.
 struct MessageBuffer {
   MessageBuffer* next = nullptr;
   MessagePool* home = nullptr;
@@ -25,6 +26,7 @@ struct MessageBuffer {
   size_t payload_size = 0;
   std::array<std::byte, tlfs::kMessagePayloadSize> payload;
 
+  // The bytes that were posted.
   std::span<const std::byte> Payload() const { return {payload.data(), payload_size}; }
 };
 
@@ -48,6 +50,7 @@ class MessagePool {
     std::copy(payload.begin(), payload.end(), buffer->payload.begin());
     return buffer;
   }
+  // Takes a buffer back that Take gave and that is in no queue.
   void Give(MessageBuffer& buffer) {
     buffer.next = free_;
     free_ = &buffer;

@@ -15,6 +15,7 @@
 
 namespace hvkit::hyperv {
 
+// What became of a message.
 enum class [[nodiscard]] Delivery : uint8_t {
   kDelivered,  // In the slot, and the SINT's interrupt requested unless it is masked or polled
   kSlotBusy,   // The slot holds a message, and the guest has been asked for an EOM

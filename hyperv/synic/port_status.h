@@ -9,6 +9,7 @@
 
 namespace hvkit::hyperv {
 
+// What HvCallPostMessage or HvCallSignalEvent answers.
 constexpr tlfs::HvStatus StatusOf(PostResult result) {
   switch (result) {
     case PostResult::kPosted:

@@ -19,6 +19,7 @@ class ABSL_LOCKABLE ShortLock {
   ShortLock(const ShortLock&) = delete;
   ShortLock& operator=(const ShortLock&) = delete;
 
+  // Taken for a few instructions at a time; not recursive.
   void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
     while (taken_.exchange(true, std::memory_order_acquire)) {
       while (taken_.load(std::memory_order_relaxed)) std::this_thread::yield();
@@ -30,6 +31,7 @@ class ABSL_LOCKABLE ShortLock {
   std::atomic<bool> taken_{false};
 };
 
+// Holds the lock for as long as it lives.
 class ABSL_SCOPED_LOCKABLE ShortLockHolder {
  public:
   explicit ShortLockHolder(ShortLock& lock) ABSL_EXCLUSIVE_LOCK_FUNCTION(lock) : lock_(lock) {

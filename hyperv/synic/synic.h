@@ -34,12 +34,14 @@ namespace hvkit::hyperv {
 // bit is a preserved one.
 enum class SintPolling : uint8_t { kAbsent, kOffered };
 
+// Whose SynIC it is, and what the partition offers.
 struct SynicConfig {
   VpIndex vp;
   SintPolling polling = SintPolling::kAbsent;
   SynicPolicy policy;
 };
 
+// What became of a message that was posted.
 enum class [[nodiscard]] PostResult : uint8_t {
   kPosted,          // Delivered, or queued
   kNoBuffers,       // All buffers of the port are in use: HV_STATUS_INSUFFICIENT_BUFFERS
@@ -47,6 +49,7 @@ enum class [[nodiscard]] PostResult : uint8_t {
   kInvalidMessage,  // Type 0 or more than 240 bytes: HV_STATUS_INVALID_PARAMETER
 };
 
+// What became of an event flag that was signalled.
 enum class [[nodiscard]] SignalResult : uint8_t {
   kNewlySet,     // And the SINT's interrupt requested unless it is masked or polled
   kAlreadySet,   // No interrupt: the guest has not seen the last one yet

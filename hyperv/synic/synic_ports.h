@@ -61,6 +61,7 @@ class Connection {
 // connecting and breaking, and is not held while they wait; so handlers may end other connections.
 class SynicPorts final : public Connections {
  public:
+  // Unless the constructor is given another number.
   static constexpr size_t kDefaultConnections = 1024;
 
   // Memory is 128 bytes for each of `max_connections`.

@@ -11,6 +11,7 @@
 
 namespace hvkit::hyperv::tlfs {
 
+// The hypervisor's leaves.
 enum class CpuidLeaf : uint32_t {
   kVendorAndMax = 0x40000000,
   kInterface = 0x40000001,
@@ -29,6 +30,7 @@ enum class CpuidLeaf : uint32_t {
   kSyndbgCapabilities = 0x40000082,
 };
 
+// Of a leaf.
 enum class CpuidRegister : uint8_t { kEax, kEbx, kEcx, kEdx };
 
 // One bit of one leaf, with the name to show to people.

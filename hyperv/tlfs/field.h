@@ -32,6 +32,7 @@ struct Field {
   static constexpr uint64_t kMax = ~uint64_t{0} >> (64 - kWidth);
   static constexpr uint64_t kMask = kMax << kLo;
 
+  // The field's value, shifted down to bit 0.
   template <RawRegister R>
   [[nodiscard]] static constexpr uint64_t Get(const R& reg) {
     static_assert(kLo + kWidth <= 8 * sizeof(reg.raw));

@@ -16,6 +16,7 @@
 
 namespace hvkit::hyperv::tlfs {
 
+// Bits 15:0 of the control word: HvCall..., and HvExtCall... from kFirstExtendedCall on.
 enum class CallCode : uint16_t {
   kSwitchVirtualAddressSpace = 0x0001,
   kFlushVirtualAddressSpace = 0x0002,
@@ -50,7 +51,9 @@ enum class CallCode : uint16_t {
   kExtMemoryHeatHint = 0x8003,
 };
 
+// Where the extended calls begin.
 inline constexpr uint16_t kFirstExtendedCall = 0x8001;
+// HV_PARTITION_ID_SELF, HV_VP_INDEX_SELF and HV_ANY_VP.
 inline constexpr uint64_t kPartitionIdSelf = ~uint64_t{0};
 inline constexpr uint32_t kVpIndexSelf = 0xFFFFFFFE;
 inline constexpr uint32_t kVpIndexAny = 0xFFFFFFFF;
@@ -82,6 +85,7 @@ inline constexpr size_t kXmmInputSize = kFastInputSize + 16 * kXmmRegisters;
 
 // HV_VP_SET: the words of the banks named in valid_bank_mask follow, packed.
 struct VpSet {
+  // HV_GENERIC_SET_FORMAT.
   enum class Format : uint64_t { kSparse = 0, kAll = 1 };
   static constexpr size_t kBankBits = 64;
 
@@ -89,6 +93,7 @@ struct VpSet {
   uint64_t valid_bank_mask = 0;
 };
 
+// HV_FLUSH_FLAGS.
 struct FlushFlags {
   uint64_t raw = 0;
   using AllProcessors = Field<0, 1>;
@@ -125,6 +130,7 @@ struct InputVtl {
   using UseTargetVtl = Field<4, 1>;
 };
 
+// The vectors that the IPI calls take.
 inline constexpr uint32_t kIpiVectorMin = 0x10;
 inline constexpr uint32_t kIpiVectorMax = 0xFF;
 
@@ -144,11 +150,13 @@ struct SendIpiExInput {
   VpSet processor_set;
 };
 
+// HvCallNotifyLongSpinWait.
 struct NotifyLongSpinWaitInput {
   uint32_t spin_count = 0;
   uint32_t reserved = 0;
 };
 
+// HvCallPostMessage.
 struct PostMessageInput {
   ConnectionId connection;
   uint32_t reserved = 0;
@@ -157,6 +165,7 @@ struct PostMessageInput {
   std::array<uint8_t, kMessagePayloadSize> payload{};
 };
 
+// HvCallSignalEvent.
 struct SignalEventInput {
   ConnectionId connection;
   uint16_t flag_number = 0;

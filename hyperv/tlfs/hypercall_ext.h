@@ -23,10 +23,12 @@ struct ExtCapabilities {
 
 // HvExtCallGetBootZeroedMemory: `count`, then that many ranges.
 inline constexpr size_t kMaxBootZeroedRanges = 255;
+// Pages of 4 KiB.
 struct BootZeroedRange {
   uint64_t first_page = 0;
   uint64_t page_count = 0;
 };
+// The fixed part of HvExtCallGetBootZeroedMemory's output.
 struct BootZeroedMemoryOutput {
   uint64_t count = 0;
 };
@@ -60,6 +62,7 @@ struct RetargetFlags {
   using Multicast = Field<0, 1>;
   using ProcessorSet = Field<1, 1>;
 };
+// The fixed part of HvCallRetargetDeviceInterrupt's input.
 struct RetargetInterruptInput {
   uint64_t partition_id = 0;
   uint64_t device_id = 0;

@@ -17,6 +17,7 @@
 
 namespace hvkit::hyperv::tlfs {
 
+// The attributes of a HV_X64_SEGMENT_REGISTER, as in a descriptor.
 struct SegmentAttributes {
   uint16_t raw = 0;
   using Type = Field<0, 4>;
@@ -29,6 +30,7 @@ struct SegmentAttributes {
   using Granularity = Field<15, 1>;
 };
 
+// HV_X64_SEGMENT_REGISTER.
 struct SegmentRegister {
   uint64_t base = 0;
   uint32_t limit = 0;
@@ -36,6 +38,7 @@ struct SegmentRegister {
   SegmentAttributes attributes;
 };
 
+// HV_X64_TABLE_REGISTER.
 struct TableRegister {
   std::array<uint16_t, 3> pad{};
   uint16_t limit = 0;
@@ -50,6 +53,7 @@ struct InitialVpContext {
   uint64_t efer = 0, cr0 = 0, cr3 = 0, cr4 = 0, pat = 0;
 };
 
+// HvCallStartVirtualProcessor.
 struct StartVpInput {
   uint64_t partition_id = 0;
   uint32_t vp_index = 0;
@@ -73,11 +77,13 @@ struct VpRegistersInput {
   std::array<uint8_t, 3> reserved{};
 };
 
+// HV_REGISTER_VALUE; registers of 64 bits are in `low`.
 struct VpRegisterValue {
   uint64_t low = 0;
   uint64_t high = 0;
 };
 
+// HV_REGISTER_ASSOC: an element of HvCallSetVpRegisters' list.
 struct VpRegisterEntry {
   uint32_t name = 0;
   std::array<uint32_t, 3> reserved{};
@@ -90,10 +96,12 @@ struct PostDebugDataInput {
   uint32_t options = 0;
 };
 
+// HvCallPostDebugData's answer: what was not taken, in bytes.
 struct PostDebugDataOutput {
   uint32_t pending_count = 0;
 };
 
+// HvCallRetrieveDebugData; `count` in bytes, `timeout` in units of 100 ns.
 struct RetrieveDebugDataInput {
   uint32_t count = 0;
   uint32_t options = 0;
@@ -106,12 +114,14 @@ struct RetrieveDebugDataOutput {
   uint32_t remaining_count = 0;
 };
 
+// HvCallResetDebugSession.
 struct ResetDebugSessionInput {
   uint32_t raw = 0;
   using PurgeIncoming = Field<0, 1>;
   using PurgeOutgoing = Field<1, 1>;
 };
 
+// The addresses of the session's two ends.
 struct ResetDebugSessionOutput {
   uint32_t host_ip = 0;
   uint32_t target_ip = 0;

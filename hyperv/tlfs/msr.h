@@ -14,6 +14,7 @@
 
 namespace hvkit::hyperv::tlfs {
 
+// The numbers of the synthetic MSRs.
 enum class MsrIndex : uint32_t {
   kGuestOsId = 0x40000000,            // HV_X64_MSR_GUEST_OS_ID, AccessHypercallMsrs
   kHypercall = 0x40000001,            // HV_X64_MSR_HYPERCALL, AccessHypercallMsrs
@@ -67,7 +68,7 @@ enum class MsrIndex : uint32_t {
                                          // AccessTscInvariantControls
 };
 
-inline constexpr uint64_t kPageSize = 4096;
+inline constexpr uint64_t kPageSize = 4096;  // Of guest pages, in bytes
 
 // HV_X64_MSR_GUEST_OS_ID, encoding of proprietary systems (OpenSource clear).
 struct GuestOsId {
@@ -99,10 +100,10 @@ struct OverlayMsr {
   using Enable = Field<0, 1>;
   using Gpn = Field<12, 52>;
 };
-using Siefp = OverlayMsr;
-using Simp = OverlayMsr;
-using ReferenceTsc = OverlayMsr;
-using VpAssist = OverlayMsr;
+using Siefp = OverlayMsr;         // HV_X64_MSR_SIEFP
+using Simp = OverlayMsr;          // HV_X64_MSR_SIMP
+using ReferenceTsc = OverlayMsr;  // HV_X64_MSR_REFERENCE_TSC
+using VpAssist = OverlayMsr;      // HV_X64_MSR_VP_ASSIST_PAGE
 
 // HV_X64_MSR_SCONTROL. Bits 63:1 are preserved.
 struct Scontrol {
@@ -161,16 +162,19 @@ struct ReenlightenmentControl {
   using TargetVp = Field<32, 32>;
 };
 
+// HV_X64_MSR_TSC_EMULATION_CONTROL.
 struct TscEmulationControl {
   uint64_t raw = 0;
   using Enabled = Field<0, 1>;
 };
 
+// HV_X64_MSR_TSC_EMULATION_STATUS.
 struct TscEmulationStatus {
   uint64_t raw = 0;
   using InProgress = Field<0, 1>;
 };
 
+// HV_X64_MSR_TSC_INVARIANT_CONTROL.
 struct TscInvariantControl {
   uint64_t raw = 0;
   using ExposeInvariantTsc = Field<0, 1>;

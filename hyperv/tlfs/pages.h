@@ -28,11 +28,13 @@ struct ReferenceTscPage {
   std::array<uint64_t, 509> reserved2{};
 };
 
+// The first word of the VP assist page: the guest clears NoEoiRequired instead of an EOI.
 struct ApicAssist {
   uint32_t raw = 0;
   using NoEoiRequired = Field<0, 1>;
 };
 
+// HV_VP_VTL_CONTROL.
 struct VpVtlControl {
   uint32_t entry_reason = 0;
   uint8_t vina_status = 0;  // Bit 0: asserted
@@ -41,22 +43,26 @@ struct VpVtlControl {
   uint64_t vtl_return_rcx = 0;
 };
 
+// HV_NESTED_ENLIGHTENMENTS_CONTROL, its first word.
 struct NestedFeatures {
   uint32_t raw = 0;
   using DirectHypercall = Field<0, 1>;
   using VirtualizationException = Field<1, 1>;
 };
 
+// HV_NESTED_ENLIGHTENMENTS_CONTROL, its second word.
 struct NestedHypercallControls {
   uint32_t raw = 0;
   using InterPartitionCommunication = Field<0, 1>;
 };
 
+// HV_NESTED_ENLIGHTENMENTS_CONTROL.
 struct NestedEnlightenmentsControl {
   NestedFeatures features;
   NestedHypercallControls hypercall_controls;
 };
 
+// HV_VIRTUALIZATION_FAULT_INFORMATION.
 struct VirtualizationFaultInformation {
   uint16_t parameter0 = 0;
   uint16_t reserved = 0;
@@ -64,6 +70,7 @@ struct VirtualizationFaultInformation {
   uint64_t parameter1 = 0;
 };
 
+// HV_VP_ASSIST_PAGE.
 struct VpAssistPage {
   ApicAssist apic_assist;
   uint32_t reserved0 = 0;

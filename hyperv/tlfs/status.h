@@ -11,6 +11,7 @@
 
 namespace hvkit::hyperv::tlfs {
 
+// HV_STATUS, without the prefix.
 enum class [[nodiscard]] HvStatus : uint16_t {
   kSuccess = 0x0000,
   kInvalidHypercallCode = 0x0002,

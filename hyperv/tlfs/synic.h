@@ -15,6 +15,7 @@
 
 namespace hvkit::hyperv::tlfs {
 
+// Sizes, in SINTs, bytes and flags.
 inline constexpr size_t kSintCount = 16;
 inline constexpr size_t kMessageSize = 256;
 inline constexpr size_t kMessagePayloadSize = 240;
@@ -25,6 +26,7 @@ inline constexpr size_t kEventFlagsCount = 8 * kEventFlagsBytes;
 inline constexpr size_t kInterceptSint = 0;
 inline constexpr size_t kVmbusSint = 2;
 
+// HV_MESSAGE_TYPE.
 enum class MessageType : uint32_t {
   kNone = 0x00000000,  // The slot is free
   kUnmappedGpa = 0x80000000,
@@ -61,17 +63,20 @@ struct ConnectionId {
   using Id = Field<0, 24>;
   using Reserved = Field<24, 8>;
 };
+// As ConnectionId.
 struct PortId {
   uint32_t raw = 0;
   using Id = Field<0, 24>;
   using Reserved = Field<24, 8>;
 };
 
+// HV_MESSAGE_FLAGS.
 struct MessageFlags {
   uint8_t raw = 0;
   using MessagePending = Field<0, 1>;
 };
 
+// HV_MESSAGE_HEADER.
 struct MessageHeader {
   MessageType type = MessageType::kNone;
   uint8_t payload_size = 0;
@@ -80,19 +85,23 @@ struct MessageHeader {
   uint64_t origin = 0;  // Port id, partition id, or 0 for timers
 };
 
+// HV_MESSAGE: one slot.
 struct Message {
   MessageHeader header;
   std::array<uint8_t, kMessagePayloadSize> payload{};
 };
 
+// The SIM page: a slot for each SINT.
 struct MessagePage {
   std::array<Message, kSintCount> slots;
 };
 
+// HV_SYNIC_EVENT_FLAGS: bit n of the words is flag n.
 struct EventFlags {
   std::array<uint64_t, kEventFlagsCount / 64> words{};
 };
 
+// The SIEF page: flags for each SINT.
 struct EventFlagsPage {
   std::array<EventFlags, kSintCount> sints;
 };

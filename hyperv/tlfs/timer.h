@@ -13,6 +13,7 @@
 
 namespace hvkit::hyperv::tlfs {
 
+// Of each VP.
 inline constexpr size_t kStimerCount = 4;
 
 // Times are in units of 100 ns of the partition's reference time.

@@ -9,6 +9,7 @@
 
 namespace hvkit::hyperv::tlfs {
 
+// HV_REGISTER_NAME.
 enum class VpRegister : uint32_t {
   kHypervisorVersion = 0x00000100,          // CPUID 0x40000002, and so on; 128 bits each
   kPrivilegesAndFeaturesInfo = 0x00000200,  // CPUID 0x40000003

@@ -33,11 +33,13 @@ namespace hvkit::vcpu {
 // The SINT whose register this MSR is.
 [[nodiscard]] std::optional<uint32_t> SintOfMsr(uint32_t msr);
 
+// Tells KVM's local APIC which SINTs end by themselves. For each VP *VP thread*.
 class AutoEoi {
  public:
   // Each VP's SINTs begin without AutoEOI, as after a reset.
   AutoEoi(const KernelFacts& facts, uint32_t vp_count);
 
+  // Whether this KVM can be told.
   [[nodiscard]] bool IsSupported() const { return is_supported_; }
 
   // The VP's register of `sint` below tlfs::kSintCount now has this value. An error leaves the SINT

@@ -18,6 +18,7 @@ namespace hvkit::vcpu {
 // *VP thread*.
 class CallerRegisters {
  public:
+  // The register sets that KVM leaves in the run page at each exit.
   static constexpr uint64_t kSyncedSets = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
 
   // `sync_sets` is KVM_CAP_SYNC_REGS. `vcpu` outlives this object, and nothing else syncs with it.
@@ -37,10 +38,12 @@ class CallerRegisters {
     if (++other_exits_ == kPatience) SyncFromNowOn(false);
   }
 
+  // Whether the caller is in 64-bit code: long mode, and CS.L set.
   bool Is64Bit() const;
   uint8_t Cpl() const {
     return system_->ss.dpl;
   }  // KVM keeps CPL there on both vendors' processors
+  // CR0.PE.
   bool IsProtectedMode() const { return (system_->cr0 & 1) != 0; }
   // Where the instruction pointer points, with the code segment's base.
   uint64_t LinearRip() const;

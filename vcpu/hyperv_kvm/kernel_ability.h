@@ -25,13 +25,16 @@ struct KernelFacts {
   std::vector<hyperv::CpuidEntry>
       hv_leaves;  // KVM_GET_SUPPORTED_HV_CPUID; empty without KVM_CAP_SYS_HYPERV_CPUID
 
+  // What KVM_CHECK_EXTENSION said of it; 0 if it was not asked.
   [[nodiscard]] int Capability(uint32_t cap) const;
   // The leaf, or zeros where KVM does not report it.
   [[nodiscard]] hyperv::CpuidEntry Leaf(hyperv::tlfs::CpuidLeaf leaf) const;
 };
 
+// Asks /dev/kvm; the errors are those of its ioctls.
 [[nodiscard]] absl::StatusOr<KernelFacts> QueryKernelFacts(const kvm::Kvm& kvm);
 
+// What the kernel back end can do with such a KVM, and the reason for each thing that it cannot.
 [[nodiscard]] hyperv::Ability KernelAbility(const KernelFacts& facts);
 
 }  // namespace hvkit::vcpu

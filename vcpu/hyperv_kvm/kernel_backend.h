@@ -40,6 +40,7 @@ namespace hvkit::vcpu {
 // VP's own exits.
 class KernelBackend {
  public:
+  // What the guest is to have.
   struct Options {
     hyperv::EnlightenmentSet in_force = {};
     KernelFacts facts = {};

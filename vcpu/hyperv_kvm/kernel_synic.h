@@ -43,6 +43,7 @@ namespace hvkit::vcpu {
 // say. One thread of its own waits for descriptors.
 class KernelSynic final : public hyperv::DeviceSynic {
  public:
+  // What KVM and the machine have.
   struct Options {
     uint32_t vp_count = 1;
     // Whether KVM signals descriptors for HvCallSignalEvent (KVM_CAP_HYPERV_EVENTFD); without it
@@ -57,6 +58,7 @@ class KernelSynic final : public hyperv::DeviceSynic {
     std::function<void(hyperv::VpIndex)> kick;
   };
 
+  // Errors are the system's: no descriptor to be had.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<KernelSynic>> Create(const Options& options,
                                                                            const Host& host);
 

@@ -17,6 +17,7 @@
 
 namespace hvkit::vcpu {
 
+// The range that exits, whether or not the model has a register there.
 inline constexpr uint32_t kFirstSyntheticMsr =
     static_cast<uint32_t>(hyperv::tlfs::MsrIndex::kGuestOsId);
 inline constexpr uint32_t kSyntheticMsrCount = 0x400;
@@ -33,6 +34,7 @@ class MsrHandler {
  public:
   virtual ~MsrHandler() = default;
 
+  // The guest's RDMSR and WRMSR.
   virtual hyperv::MsrRead ReadMsr(uint32_t index) = 0;
   virtual hyperv::MsrOutcome WriteMsr(uint32_t index, uint64_t value) = 0;
 };

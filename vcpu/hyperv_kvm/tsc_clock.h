@@ -30,6 +30,7 @@ uint64_t ReadHostTsc();
 // and runs when the object is made.
 class TscClock final : public hyperv::ReferenceClock {
  public:
+  // Gives the host's TSC.
   using ReadTsc = uint64_t (*)();
   // Whether the guest's TSC counts steadily and alike on all processors. Asked when parameters are
   // wanted, until the answer is yes: KVM says so only once vCPUs have run (KVM_GET_CLOCK), and not

@@ -46,6 +46,7 @@ namespace hvkit::vcpu {
 // APIC id are the same number.
 class UserBackend {
  public:
+  // What the guest is to have.
   struct Options {
     hyperv::EnlightenmentSet in_force = {};
     KernelFacts facts = {};

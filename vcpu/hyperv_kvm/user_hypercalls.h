@@ -56,6 +56,7 @@ class SequentialApicIds final : public hyperv::ApicIds {
 // Made by one thread before the vCPUs run; from then on the calls are *VP thread*.
 class UserHypercalls final : public hyperv::VpStarter {
  public:
+  // How calls arrive, and what KVM can do for them.
   struct Options {
     uint8_t port = 0;
     uint64_t sync_sets = 0;  // KVM_CAP_SYNC_REGS

@@ -58,6 +58,7 @@ class Xapic {
   // A vCPU's APIC id is its VP index. `vm` outlives this object.
   Xapic(const kvm::Vm& vm, uint32_t vp_count) : vm_(vm), commands_(vp_count) {}
 
+  // The task-priority register, of which bits 3:0 read 0.
   [[nodiscard]] static absl::StatusOr<uint8_t> ReadTpr(const kvm::Vcpu& vcpu);
   [[nodiscard]] static absl::Status WriteTpr(const kvm::Vcpu& vcpu, uint8_t value);
 
