@@ -43,6 +43,8 @@ const char* NameOf(StepKind kind) {
       return "free slot";
     case StepKind::kArmTimer:
       return "arm timer";
+    case StepKind::kTick:
+      return "tick";
     case StepKind::kSettle:
       return "settle";
     case StepKind::kTestdev:

@@ -1,9 +1,10 @@
-// Runs random programs on both back ends and compares what they saw.
+// Runs random programs on both back ends and compares what they saw, and one in eight batches of
+// them twice on each, which has to show the same.
 //
-//   differ --guest=IMAGE [--seconds=N] [--seed=N] [--programs=N] [--cpus=N] [--findings=N]
-//   [--all=1]
+//   differ --guest=IMAGE [--seconds=N] [--seed=N]... [--programs=N] [--cpus=N] [--findings=N]
 //          [--replay=CPUS] [--scratch=PATH]
 //
+// --seconds and --programs are for each of several seeds.
 // Ends with 0 if nothing undocumented was found, with 1 after a finding, which it shrinks and
 // prints, with 2 after bad usage and with 3 if it cannot run.
 #include <algorithm>
@@ -12,223 +13,254 @@
 #include <cstdio>
 #include <map>
 #include <random>
+#include <span>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/numbers.h"
-#include "absl/strings/string_view.h"
 #include "kvm_ioctls/status_macros.h"
+#include "testing/differential/back_ends.h"
 #include "testing/differential/compare.h"
 #include "testing/differential/generator.h"
 #include "testing/differential/machine.h"
+#include "testing/differential/options.h"
 #include "testing/differential/program.h"
 #include "testing/differential/shrink.h"
-#include "vmm/config.h"
 
 namespace hvkit::testing {
 namespace {
 
-constexpr size_t kBatch = 24;
-constexpr uint32_t kBatchSeconds = 60;
-constexpr int kConfirmations = 3;
+using Clock = std::chrono::steady_clock;
+using Number = unsigned long long;
 
-struct Options {
-  std::string guest;
-  std::string scratch = "/tmp/differential.programs";
-  uint64_t seconds = 60;
-  uint64_t seed = 0;
-  uint64_t programs = ~uint64_t{0};
-  uint64_t findings = 1;
-  uint64_t replay_cpus = 0;  // 0: no replay
-  uint64_t cpus = 1;         // 1 to 4
-  uint64_t all = 0;          // 1: Mix::kAll
-};
+constexpr size_t kBatch = 128;
+constexpr size_t kCandidatesAtOnce = 24;
+constexpr uint64_t kBatchesPerRepetition = 8;
+constexpr int kConfirmations = 3;
+constexpr std::chrono::seconds kShrinkTime{180};
+// Of each batch: most of what can differ shows on one VP.
+constexpr uint32_t kCpusOfBatches[] = {1, 2, 1, 3, 1, 4, 1, 2};
 
 struct Counts {
+  uint64_t batches = 0;
   uint64_t programs = 0;
   uint64_t steps = 0;
   uint64_t compared = 0;  // steps
+  uint64_t repeated = 0;  // programs
   uint64_t unsteady = 0;
   uint64_t findings = 0;
+  std::map<uint32_t, uint64_t> by_cpus;  // programs
   std::map<std::string, uint64_t> rows;
 };
 
+struct Batch {
+  std::vector<uint64_t> seeds;
+  std::vector<Program> programs;
+  uint32_t cpus;
+};
+
+void PrintRecords(const Record& kernel, const Record& user) {
+  if (kernel == user) {
+    std::printf("      both:   %s\n", Describe(kernel).c_str());
+  } else {
+    std::printf("      kernel: %s\n      user:   %s\n", Describe(kernel).c_str(),
+                Describe(user).c_str());
+  }
+  std::fflush(stdout);
+}
+
 class Differ {
  public:
-  explicit Differ(const Options& options)
-      : options_(options), machine_(options.guest, options.scratch) {}
+  Differ(const Options& options, uint64_t seed)
+      : options_(options), seed_(seed), back_ends_(Machine(options.guest, options.scratch)) {}
 
   absl::Status Run();
 
   [[nodiscard]] const Counts& counts() const { return counts_; }
 
  private:
-  absl::Status RunBatch(std::vector<uint64_t> seeds, uint32_t cpus);
-  absl::Status Judge(uint64_t seed, const Program& program, uint32_t cpus, size_t step);
-  absl::StatusOr<std::vector<Comparison>> CompareAll(const std::vector<Program>& programs,
-                                                     uint32_t cpus);
+  [[nodiscard]] Batch MakeBatch(std::mt19937_64& seeds) const;
+  absl::Status RunBatch(const Batch& batch);
+  absl::Status RepeatBatch(const Batch& batch, const BackEnds::Pair& first);
+  void CheckRepetition(const Batch& batch, size_t program, const Records& first,
+                       const Records& second, const char* back_end);
+  absl::Status Judge(const Batch& batch, size_t program, const BackEnds::Pair& seen,
+                     const Comparison& comparison);
+  std::vector<bool> ShowsIt(const std::vector<Program>& candidates, uint32_t cpus);
   void Report(uint64_t seed, const Program& program, uint32_t cpus);
 
   const Options& options_;
-  Machine machine_;
+  const uint64_t seed_;
+  BackEnds back_ends_;
   Counts counts_;
 };
 
+Batch Differ::MakeBatch(std::mt19937_64& seeds) const {
+  Batch batch;
+  batch.cpus = kCpusOfBatches[counts_.batches % std::size(kCpusOfBatches)];
+  if (options_.cpus != 0) batch.cpus = static_cast<uint32_t>(options_.cpus);
+  if (options_.replay != 0) batch.cpus = static_cast<uint32_t>(options_.replay);
+  batch.seeds.resize(std::min<uint64_t>(kBatch, options_.programs - counts_.programs));
+  for (uint64_t& seed : batch.seeds) seed = seeds();
+  if (options_.replay != 0) batch.seeds = {seed_};
+  for (const uint64_t seed : batch.seeds) batch.programs.push_back(Generate(seed, batch.cpus));
+  return batch;
+}
+
 absl::Status Differ::Run() {
-  if (options_.replay_cpus != 0) {
-    return RunBatch({options_.seed}, static_cast<uint32_t>(options_.replay_cpus));
-  }
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(options_.seconds);
-  std::mt19937_64 seeds(options_.seed);
-  while (counts_.findings < options_.findings && counts_.programs < options_.programs &&
-         std::chrono::steady_clock::now() < end) {
-    std::vector<uint64_t> batch(std::min<uint64_t>(kBatch, options_.programs - counts_.programs));
-    for (uint64_t& seed : batch) seed = seeds();
-    HVKIT_RETURN_IF_ERROR(RunBatch(std::move(batch), static_cast<uint32_t>(options_.cpus)));
-  }
+  const auto end = Clock::now() + std::chrono::seconds(options_.seconds);
+  std::mt19937_64 seeds(seed_);
+  do {
+    const Batch batch = MakeBatch(seeds);
+    HVKIT_RETURN_IF_ERROR(RunBatch(batch));
+    if (options_.replay != 0) Report(seed_, batch.programs.front(), batch.cpus);
+  } while (options_.replay == 0 && counts_.findings < options_.findings &&
+           counts_.programs < options_.programs && Clock::now() < end);
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<Comparison>> Differ::CompareAll(const std::vector<Program>& programs,
-                                                           uint32_t cpus) {
-  HVKIT_ASSIGN_OR_RETURN(const std::vector<Records> kernel,
-                         machine_.Run(programs, cpus, vmm::Backend::kKernel, kBatchSeconds));
-  HVKIT_ASSIGN_OR_RETURN(const std::vector<Records> user,
-                         machine_.Run(programs, cpus, vmm::Backend::kUser, kBatchSeconds));
-  std::vector<Comparison> comparisons;
-  comparisons.reserve(programs.size());
-  for (size_t i = 0; i < programs.size(); ++i) {
-    comparisons.push_back(Compare(programs[i], kernel[i], user[i]));
-  }
-  return comparisons;
-}
-
-absl::Status Differ::RunBatch(std::vector<uint64_t> seeds, uint32_t cpus) {
-  std::vector<Program> programs;
-  programs.reserve(seeds.size());
-  for (const uint64_t seed : seeds)
-    programs.push_back(Generate(seed, cpus, options_.all != 0 ? Mix::kAll : Mix::kRegisters));
-  HVKIT_ASSIGN_OR_RETURN(const auto comparisons, CompareAll(programs, cpus));
-  for (size_t i = 0; i < programs.size(); ++i) {
-    ++counts_.programs;
-    counts_.steps += programs[i].size();
+absl::Status Differ::RunBatch(const Batch& batch) {
+  HVKIT_ASSIGN_OR_RETURN(const BackEnds::Pair records,
+                         back_ends_.RunOnBoth(batch.programs, batch.cpus));
+  const std::vector<Comparison> comparisons = CompareEach(batch.programs, records);
+  const bool repeats = counts_.batches++ % kBatchesPerRepetition == 0;
+  counts_.programs += batch.programs.size();
+  counts_.by_cpus[batch.cpus] += batch.programs.size();
+  for (size_t i = 0; i < batch.programs.size(); ++i) {
+    counts_.steps += batch.programs[i].size();
     counts_.compared += comparisons[i].compared;
     for (const std::string& row : comparisons[i].rows) ++counts_.rows[row];
     if (comparisons[i].differs && counts_.findings < options_.findings) {
-      HVKIT_RETURN_IF_ERROR(Judge(seeds[i], programs[i], cpus, comparisons[i].compared));
+      HVKIT_RETURN_IF_ERROR(Judge(batch, i, records, comparisons[i]));
     }
+  }
+  return repeats && counts_.findings == 0 ? RepeatBatch(batch, records) : absl::OkStatus();
+}
+
+absl::Status Differ::RepeatBatch(const Batch& batch, const BackEnds::Pair& first) {
+  HVKIT_ASSIGN_OR_RETURN(const BackEnds::Pair second,
+                         back_ends_.RunOnBoth(batch.programs, batch.cpus));
+  for (size_t i = 0; i < batch.programs.size(); ++i) {
+    ++counts_.repeated;
+    CheckRepetition(batch, i, first.kernel[i], second.kernel[i], "kernel");
+    CheckRepetition(batch, i, first.user[i], second.user[i], "user");
   }
   return absl::OkStatus();
 }
 
+void Differ::CheckRepetition(const Batch& batch, size_t program, const Records& first,
+                             const Records& second, const char* back_end) {
+  const auto [a, b] = std::ranges::mismatch(first, second);
+  if (a == first.end()) return;
+  const auto step = static_cast<size_t>(a - first.begin());
+  ++counts_.unsteady;
+  std::printf("unsteady on the %s back end: --seed=%llu --replay=%u step %zu: %s\n  %s\n  %s\n",
+              back_end, static_cast<Number>(batch.seeds[program]), batch.cpus, step,
+              Describe(batch.programs[program][step]).c_str(), Describe(*a).c_str(),
+              Describe(*b).c_str());
+}
+
 // A finding is what shows each time, in a machine of its own.
-absl::Status Differ::Judge(uint64_t seed, const Program& program, uint32_t cpus, size_t step) {
-  const std::vector<Program> again(kConfirmations, program);
-  HVKIT_ASSIGN_OR_RETURN(const auto comparisons, CompareAll(again, cpus));
-  const bool steady = std::ranges::all_of(comparisons, &Comparison::differs);
-  if (!steady) {
+absl::Status Differ::Judge(const Batch& batch, size_t program, const BackEnds::Pair& seen,
+                           const Comparison& comparison) {
+  const Program& suspect = batch.programs[program];
+  const std::vector<Program> again(kConfirmations, suspect);
+  HVKIT_ASSIGN_OR_RETURN(const auto records, back_ends_.RunOnBoth(again, batch.cpus));
+  const auto comparisons = CompareEach(again, records);
+  if (!std::ranges::all_of(comparisons, &Comparison::differs)) {
     ++counts_.unsteady;
     std::printf("unsteady: --seed=%llu --replay=%u step %zu: %s\n",
-                static_cast<unsigned long long>(seed), cpus, step, Describe(program[step]).c_str());
+                static_cast<Number>(batch.seeds[program]), batch.cpus, comparison.compared,
+                Describe(suspect[comparison.compared]).c_str());
+    PrintRecords(seen.kernel[program][comparison.compared],
+                 seen.user[program][comparison.compared]);
     return absl::OkStatus();
   }
   ++counts_.findings;
-  const Program shortest = Shrink(program, [&](const std::vector<Program>& candidates) {
-    std::vector<bool> shows(candidates.size());
-    for (size_t at = 0; at < candidates.size(); at += kBatch) {
-      const size_t end = std::min(at + kBatch, candidates.size());
-      const auto found = CompareAll({candidates.begin() + static_cast<std::ptrdiff_t>(at),
-                                     candidates.begin() + static_cast<std::ptrdiff_t>(end)},
-                                    cpus);
-      if (!found.ok()) break;
-      for (size_t i = at; i < end; ++i) {
-        shows[i] = (*found)[i - at].differs;
-      }
-    }
-    return shows;
+  const size_t step = comparisons.front().compared;
+  std::printf("FOUND: --seed=%llu --replay=%u, step %zu: %s\n",
+              static_cast<Number>(batch.seeds[program]), batch.cpus, step,
+              Describe(suspect[step]).c_str());
+  PrintRecords(records.kernel.front()[step], records.user.front()[step]);
+  const auto end = Clock::now() + kShrinkTime;
+  const Program shortest = Shrink(suspect, [&](const std::vector<Program>& candidates) {
+    if (Clock::now() > end) return std::vector<bool>(candidates.size());
+    return ShowsIt(candidates, batch.cpus);
   });
-  Report(seed, shortest, cpus);
+  Report(batch.seeds[program], shortest, batch.cpus);
   return absl::OkStatus();
+}
+
+std::vector<bool> Differ::ShowsIt(const std::vector<Program>& candidates, uint32_t cpus) {
+  std::vector<bool> shows(candidates.size());
+  const std::span<const Program> all(candidates);
+  for (size_t at = 0; at < all.size(); at += kCandidatesAtOnce) {
+    const auto some = all.subspan(at, std::min(kCandidatesAtOnce, all.size() - at));
+    const auto found = back_ends_.CompareAll(some, cpus);
+    if (!found.ok()) break;
+    for (size_t i = 0; i < some.size(); ++i) shows[at + i] = (*found)[i].differs;
+  }
+  return shows;
 }
 
 void Differ::Report(uint64_t seed, const Program& program, uint32_t cpus) {
   const std::vector<Program> one = {program};
-  const auto kernel = machine_.Run(one, cpus, vmm::Backend::kKernel, kBatchSeconds);
-  const auto user = machine_.Run(one, cpus, vmm::Backend::kUser, kBatchSeconds);
-  std::printf("FOUND: --seed=%llu --replay=%u, shrunk to %zu steps\n",
-              static_cast<unsigned long long>(seed), cpus, program.size());
+  const auto records = back_ends_.RunOnBoth(one, cpus);
+  std::printf("--seed=%llu --replay=%u, %zu steps:\n", static_cast<Number>(seed), cpus,
+              program.size());
   for (size_t i = 0; i < program.size(); ++i) {
     std::printf("  %zu %s\n", i, Describe(program[i]).c_str());
-    if (!kernel.ok() || !user.ok() || (*kernel)[0][i] == (*user)[0][i]) continue;
-    std::printf("      kernel: %s\n      user:   %s\n", Describe((*kernel)[0][i]).c_str(),
-                Describe((*user)[0][i]).c_str());
+    if (!records.ok()) continue;
+    PrintRecords(records->kernel[0][i], records->user[0][i]);
+  }
+  if (!back_ends_.last_stop().empty()) {
+    std::printf("  a guest did not run to its end: %s\n", back_ends_.last_stop().c_str());
   }
   std::fflush(stdout);
 }
 
-bool ParseNumber(std::string_view text, uint64_t& number) {
-  return absl::SimpleAtoi(absl::string_view(text.data(), text.size()), &number);
-}
-
-bool ParseOption(std::string_view argument, Options& options) {
-  const size_t equals = argument.find('=');
-  if (equals == std::string_view::npos) return false;
-  const std::string_view name = argument.substr(0, equals);
-  const std::string_view value = argument.substr(equals + 1);
-  if (name == "--guest") {
-    options.guest = value;
-    return true;
-  }
-  if (name == "--scratch") {
-    options.scratch = value;
-    return true;
-  }
-  const std::map<std::string_view, uint64_t*> numbers = {
-      {"--seconds", &options.seconds},   {"--seed", &options.seed},
-      {"--programs", &options.programs}, {"--findings", &options.findings},
-      {"--cpus", &options.cpus},         {"--all", &options.all},
-      {"--replay", &options.replay_cpus}};
-  const auto number = numbers.find(name);
-  return number != numbers.end() && ParseNumber(value, *number->second);
-}
-
-void PrintCounts(const Options& options, const Counts& counts) {
+void PrintCounts(uint64_t seed, const Counts& counts) {
   for (const auto& [row, count] : counts.rows) {
-    std::printf("documented: %s: %llu times\n", row.c_str(),
-                static_cast<unsigned long long>(count));
+    std::printf("documented: %s: %llu times\n", row.c_str(), static_cast<Number>(count));
+  }
+  for (const auto& [cpus, programs] : counts.by_cpus) {
+    std::printf("with %u VPs: %llu programs\n", cpus, static_cast<Number>(programs));
   }
   std::printf(
-      "differential: seed %llu: %llu programs, %llu of %llu steps compared, %llu unsteady, "
-      "%llu findings\n",
-      static_cast<unsigned long long>(options.seed),
-      static_cast<unsigned long long>(counts.programs),
-      static_cast<unsigned long long>(counts.compared),
-      static_cast<unsigned long long>(counts.steps),
-      static_cast<unsigned long long>(counts.unsteady),
-      static_cast<unsigned long long>(counts.findings));
+      "differential: seed %llu: %llu programs, %llu of %llu steps compared, %llu repeated, "
+      "%llu unsteady, %llu findings\n",
+      static_cast<Number>(seed), static_cast<Number>(counts.programs),
+      static_cast<Number>(counts.compared), static_cast<Number>(counts.steps),
+      static_cast<Number>(counts.repeated), static_cast<Number>(counts.unsteady),
+      static_cast<Number>(counts.findings));
+  std::fflush(stdout);
 }
 
-int Main(int argc, char** argv) {
-  Options options;
-  for (int i = 1; i < argc; ++i) {
-    if (ParseOption(argv[i], options)) continue;
-    std::fprintf(stderr, "differ: %s: not an option\n", argv[i]);
+int Main(std::span<char* const> arguments) {
+  const absl::StatusOr<Options> options = ParseOptions(arguments);
+  if (!options.ok()) {
+    std::fprintf(stderr, "differ: %s\n", std::string(options.status().message()).c_str());
     return 2;
   }
-  Differ differ(options);
-  const absl::Status status = differ.Run();
-  PrintCounts(options, differ.counts());
-  if (!status.ok()) {
+  uint64_t findings = 0;
+  for (const uint64_t seed : options->seeds) {
+    Differ differ(*options, seed);
+    const absl::Status status = differ.Run();
+    PrintCounts(seed, differ.counts());
+    findings += differ.counts().findings;
+    if (status.ok()) continue;
     std::fprintf(stderr, "differ: %s\n", std::string(status.message()).c_str());
     return 3;
   }
-  return differ.counts().findings == 0 ? 0 : 1;
+  return findings == 0 ? 0 : 1;
 }
 
 }  // namespace
 }  // namespace hvkit::testing
 
-int main(int argc, char** argv) { return hvkit::testing::Main(argc, argv); }
+int main(int argc, char** argv) {
+  const std::span<char* const> arguments(argv, static_cast<size_t>(argc));
+  return hvkit::testing::Main(arguments.subspan(1));
+}

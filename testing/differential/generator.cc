@@ -20,6 +20,7 @@ namespace tlfs = hyperv::tlfs;
 using tlfs::CallCode;
 using tlfs::MsrIndex;
 
+constexpr uint64_t kMeanGrowth = 35;
 constexpr uint64_t kOwnOsId = 0x8100'0000'0000'0000;
 
 // The MSRs of a VP, and those that all VPs share.
@@ -50,6 +51,7 @@ constexpr uint64_t kRaise = 3;
 constexpr uint64_t kCreateMessageConnection = 4;
 constexpr uint64_t kCreateEventConnection = 6;
 constexpr uint32_t kFirstConnection = 0x10;
+constexpr uint32_t kOwnConnections = 3;
 
 constexpr uint32_t Number(MsrIndex index) { return static_cast<uint32_t>(index); }
 
@@ -64,11 +66,11 @@ enum class Theme : uint8_t { kMsrs, kHypercalls, kSynic, kTimers, kAll };
 
 class Generator {
  public:
-  Generator(uint64_t seed, uint32_t cpus, Mix mix) : random_(seed), cpus_(cpus), mix_(mix) {}
+  Generator(uint64_t seed, uint32_t cpus) : random_(seed), cpus_(cpus) {}
 
   Program Make() {
-    theme_ = static_cast<Theme>(Below(mix_ == Mix::kAll ? 5 : 2));
-    const size_t size = kMinGenerated + Below(kMaxGenerated - kMinGenerated + 1);
+    theme_ = static_cast<Theme>(Below(5));
+    const size_t size = Size();
     Begin();
     while (program_.size() < size) AddPhase(size);
     program_.resize(size);
@@ -76,6 +78,12 @@ class Generator {
   }
 
  private:
+  size_t Size() {
+    size_t size = kMinGenerated;
+    while (size < kMaxGenerated && !OneIn(kMeanGrowth)) ++size;
+    return size;
+  }
+
   uint64_t Below(uint64_t limit) { return random_() % limit; }
   bool OneIn(uint64_t count) { return Below(count) == 0; }
   template <typename T, size_t kSize>
@@ -101,8 +109,8 @@ class Generator {
     if (!OneIn(4)) EnableHypercalls();
     if (cpus_ > 1) Add(StepKind::kBarrier);
     if (theme_ == Theme::kMsrs || theme_ == Theme::kHypercalls) return;
-    for (uint8_t cpu = 0; cpu < cpus_; ++cpu) {
-      scope_.cpu = cpu;
+    for (uint32_t cpu = 0; cpu < cpus_; ++cpu) {
+      scope_.cpu = static_cast<uint8_t>(cpu);
       Write(MsrIndex::kSimp, Page(0) | 1);
       Write(MsrIndex::kSiefp, Page(1) | 1);
       for (uint32_t sint = 0; sint < 4; ++sint) {
@@ -134,7 +142,7 @@ class Generator {
     static constexpr Theme kThemes[] = {Theme::kMsrs, Theme::kHypercalls, Theme::kSynic,
                                         Theme::kTimers};
     const bool any = theme_ == Theme::kAll || OneIn(5);
-    switch (any ? kThemes[Below(mix_ == Mix::kAll ? 4 : 2)] : theme_) {
+    switch (any ? Pick(kThemes) : theme_) {
       case Theme::kHypercalls:
         return AddHypercall();
       case Theme::kSynic:
@@ -249,8 +257,6 @@ class Generator {
     if (OneIn(12)) step.index = static_cast<uint32_t>(Below(512) * 8);
     if (OneIn(30)) step.index += static_cast<uint32_t>(Below(8));
     if (OneIn(20)) step.sint = kBeyondMemory;
-    // KVM lets the VMM know of an event a moment later.
-    if (code == CallCode::kSignalEvent || code == CallCode::kPostMessage) AddSettle();
   }
 
   // Others are interrupted only while they wait at a barrier.
@@ -298,7 +304,10 @@ class Generator {
   uint64_t IpiVector() {
     return OneIn(8) ? Below(16) : kFirstCountedVector + Below(kCountedVectors);
   }
-  uint64_t Connection() { return kFirstConnection + 4U * scope_.cpu + Below(OneIn(4) ? 40 : 4); }
+  uint64_t Connection() {
+    if (!scope_.alone) return ConnectionOf(scope_.cpu, Below(kOwnConnections));
+    return OneIn(8) ? Below(64) : ConnectionOf(scope_.cpu, Below(kOwnConnections + 1));
+  }
   void Fill(Step& step, std::initializer_list<uint64_t> words) {
     size_t i = 0;
     for (const uint64_t word : words) step.words[i++] = word;
@@ -332,7 +341,8 @@ class Generator {
     }
   }
 
-  void AddSettle() { Add(StepKind::kSettle); }
+  // What others send may come at once or one after the other.
+  void AddSettle() { Add(StepKind::kSettle).value = cpus_ == 1 && !has_devices_ ? 15 : 1; }
   void AddFreeSlot() {
     Step& step = Add(StepKind::kFreeSlot);
     step.sint = AnySint();
@@ -346,10 +356,17 @@ class Generator {
   void AddTestdev(uint64_t command) {
     Step& step = Add(StepKind::kTestdev);
     step.value = command;
-    step.page = scope_.cpu;
+    has_devices_ = true;
+    const bool to_others = scope_.alone && command != kRaise && OneIn(3);
+    step.page = to_others ? static_cast<uint8_t>(Below(cpus_)) : scope_.cpu;
     step.sint = AnySint();
-    step.index = kFirstConnection + 4U * scope_.cpu + static_cast<uint32_t>(Below(4));
+    const bool own = step.page == scope_.cpu;
+    step.index = ConnectionOf(scope_.cpu, own ? Below(kOwnConnections) : kOwnConnections);
     if (command == kRaise) AddSettle();
+  }
+  // The last one of a VP's may lead to another VP.
+  static uint32_t ConnectionOf(uint32_t cpu, uint64_t which) {
+    return kFirstConnection + (kOwnConnections + 1) * cpu + static_cast<uint32_t>(which);
   }
 
   void AddSynicStep() {
@@ -408,7 +425,7 @@ class Generator {
     return config.raw;
   }
   void AddTimerStep() {
-    const auto timer = static_cast<uint8_t>(Below(tlfs::kStimerCount));
+    const auto timer = static_cast<uint8_t>(Below(kProgramTimers));
     switch (Below(8)) {
       case 0:
       case 1:
@@ -417,7 +434,7 @@ class Generator {
       case 3:
         return AddArm(timer);
       case 4:
-        return AddSettle();
+        return OneIn(8) ? AddTick(timer) : AddSettle();
       case 5:
         return AddFreeSlot();
       case 6:
@@ -427,6 +444,12 @@ class Generator {
       default:
         return OneIn(2) ? AddDigest() : AddSint();
     }
+  }
+  void AddTick(uint8_t timer) {
+    Step& step = Add(StepKind::kTick);
+    step.sint = timer;
+    step.index = static_cast<uint32_t>(Below(kCountedVectors));
+    step.value = 1000 + Below(5000);
   }
   // In the past, soon, or never.
   void AddArm(uint8_t timer) {
@@ -438,7 +461,7 @@ class Generator {
         break;
       case 1:
         step.index = 1;
-        step.value = 1000 + Below(4000);
+        step.value = Below(kSoonest);
         break;
       case 2:
         step.value = uint64_t{1} << 60 | random_();
@@ -452,16 +475,14 @@ class Generator {
 
   std::mt19937_64 random_;
   const uint32_t cpus_;
-  const Mix mix_;
   Theme theme_ = Theme::kAll;
+  bool has_devices_ = false;
   Scope scope_{0, true};
   Program program_;
 };
 
 }  // namespace
 
-Program Generate(uint64_t seed, uint32_t cpus, Mix mix) {
-  return Generator(seed, cpus, mix).Make();
-}
+Program Generate(uint64_t seed, uint32_t cpus) { return Generator(seed, cpus).Make(); }
 
 }  // namespace hvkit::testing

@@ -24,19 +24,19 @@ bool SameStep(const Step& a, const Step& b) {
 }
 
 TEST(GeneratorTest, SameSeedMakesSameProgram) {
-  const Program first = Generate(7, 2, Mix::kAll);
-  const Program second = Generate(7, 2, Mix::kAll);
+  const Program first = Generate(7, 2);
+  const Program second = Generate(7, 2);
   EXPECT_TRUE(std::ranges::equal(first, second, SameStep));
 }
 
 TEST(GeneratorTest, OtherSeedMakesOtherProgram) {
-  EXPECT_FALSE(std::ranges::equal(Generate(7, 2, Mix::kAll), Generate(8, 2, Mix::kAll), SameStep));
+  EXPECT_FALSE(std::ranges::equal(Generate(7, 2), Generate(8, 2), SameStep));
 }
 
 TEST(GeneratorTest, ProgramsKeepTheirLimits) {
   for (uint64_t seed = 0; seed < 200; ++seed) {
     for (uint32_t cpus = 1; cpus <= kMaxCpus; ++cpus) {
-      const Program program = Generate(seed, cpus, Mix::kAll);
+      const Program program = Generate(seed, cpus);
       EXPECT_THAT(program, SizeIs(AllOf(Ge(kMinGenerated), Le(kMaxGenerated))));
       EXPECT_THAT(program, Each(Field(&Step::cpu, Lt(cpus))));
       EXPECT_THAT(program, Each(Field(&Step::page, Lt(kPagesPerCpu))));
@@ -45,7 +45,7 @@ TEST(GeneratorTest, ProgramsKeepTheirLimits) {
 }
 
 TEST(GeneratorTest, OneProcessorNeedsNoBarrierAfterTheStart) {
-  const Program program = Generate(3, 1, Mix::kAll);
+  const Program program = Generate(3, 1);
   EXPECT_LE(std::ranges::count(program, StepKind::kBarrier, &Step::kind), 1);
 }
 

@@ -1,12 +1,14 @@
-// Runs programs that come as a multiboot module and records what each step saw (program.h). After
-// each program every register that it wrote is put back. `cpus` in the module's header says how
-// many processors take part.
+// Runs programs that come as a multiboot module and records what each step saw (program.h). Before
+// each program every register that the last one wrote is put back. The module's header says how
+// many processors take part; all of them go through all programs, and halt at barriers.
 
+#include <atomic>
 #include <cstddef>
 #include <cstring>
 
 #include "hyperv/tlfs/msr.h"
 #include "testing/differential/program.h"
+#include "testing/differential/settling.h"
 #include "testing/differential/steps.h"
 #include "testing/guests/lib/callers.h"
 #include "testing/guests/lib/guest.h"
@@ -22,92 +24,70 @@ using testing::Record;
 using testing::Step;
 using testing::StepKind;
 
-// The part of a program between two barriers, as all processors run it.
-struct Phase {
-  const Step* steps;
-  Record* records;
-  uint32_t count;
-};
+constinit const uint8_t* g_batch = nullptr;
+constinit uint32_t g_cpus = 1;
+constinit std::atomic<uint32_t> g_arrived = 0;
+constinit std::atomic<uint32_t> g_barriers_passed = 0;
 
-constinit Phase g_phase = {};
-// By processor: these are numbered in the order in which they came up, and steps name VPs.
-constinit unsigned g_vp_of[testing::kMaxCpus] = {};
-
-void RunPhaseOn(unsigned vp) {
-  for (uint32_t i = 0; i < g_phase.count; ++i) {
-    if (g_phase.steps[i].cpu == vp) g_phase.records[i] = RunStep(g_phase.steps[i]);
+// What is pending gets in before and after, whether or not this processor is the last to come.
+void Barrier() {
+  LetInterruptsIn();
+  if (g_cpus == 1) return;
+  const uint32_t passed = g_barriers_passed.load();
+  if (g_arrived.fetch_add(1) + 1 == g_cpus) {
+    g_arrived.store(0);
+    g_barriers_passed.store(passed + 1);
+    WakeOthers();
+    return;
   }
+  while (g_barriers_passed.load() == passed) AwaitInterrupt();
+  LetInterruptsIn();
 }
 
-void RunPhaseElsewhere(void* vp) { RunPhaseOn(*static_cast<unsigned*>(vp)); }
-
-bool TakesPart(unsigned vp) {
-  for (uint32_t i = 0; i < g_phase.count; ++i) {
-    if (g_phase.steps[i].cpu == vp) return true;
+void RunSteps(const Step* steps, uint32_t count, Record* records, unsigned vp) {
+  for (uint32_t i = 0; i < count; ++i) {
+    if (steps[i].kind == StepKind::kBarrier) {
+      Barrier();
+      if (vp == 0) records[i].done = 1;
+    } else if (steps[i].cpu == vp) {
+      records[i] = RunStep(steps[i]);
+    }
   }
-  return false;
+  Barrier();
 }
 
-void RunPhase(unsigned cpus) {
-  for (unsigned cpu = 1; cpu < cpus; ++cpu) {
-    if (TakesPart(g_vp_of[cpu])) PostTo(cpu, RunPhaseElsewhere, &g_vp_of[cpu]);
-  }
-  RunPhaseOn(0);
-  for (unsigned cpu = 1; cpu < cpus; ++cpu) WaitFor(cpu);
-}
-
-void ResetElsewhere(void*) { ResetVp(); }
-
-void ResetPartition(unsigned cpus) {
-  for (unsigned cpu = 1; cpu < cpus; ++cpu) RunOn(cpu, ResetElsewhere, nullptr);
+void ResetPartition(unsigned vp) {
   ResetVp();
-  ResetShared();
+  Barrier();
+  if (vp == 0) ResetShared();
+  Barrier();
 }
 
-void RunProgram(const Step* steps, uint32_t count, Record* records, unsigned cpus) {
-  uint32_t begin = 0;
-  for (uint32_t i = 0; i <= count; ++i) {
-    if (i != count && steps[i].kind != StepKind::kBarrier) continue;
-    g_phase = {steps + begin, records + begin, i - begin};
-    RunPhase(cpus);
-    if (i != count) records[i].done = 1;
-    begin = i + 1;
-  }
-}
-
-// The task register then tells the VP (steps.cc).
-void PrepareElsewhere(void* vp) {
-  auto& number = *static_cast<unsigned*>(vp);
-  number = static_cast<unsigned>(ReadMsr(tlfs::MsrIndex::kVpIndex).value);
-  PrepareUserMode(number);
-  EnableSse();
-}
-
-void Prepare(unsigned cpus) {
-  StartCpus(cpus);
-  if (!EnableHypercalls()) Fatal("hypercalls", "the page cannot be turned on");
-  PrepareCallers();
-  for (unsigned cpu = 1; cpu < cpus; ++cpu) {
-    RunOn(cpu, PrepareElsewhere, &g_vp_of[cpu]);
-  }
-  PrepareSteps();
-}
-
-void RunBatch(const uint8_t* at) {
+void RunBatchOn(unsigned vp) {
+  const uint8_t* at = g_batch;
   testing::BatchHeader batch;
   std::memcpy(&batch, at, sizeof(batch));
   at += sizeof(batch);
-  Prepare(batch.cpus);
   auto* records = reinterpret_cast<Record*>(testing::kRecordsAt);
   for (uint32_t i = 0; i < batch.programs; ++i) {
     testing::ProgramHeader header;
     std::memcpy(&header, at, sizeof(header));
     at += sizeof(header);
-    ResetPartition(batch.cpus);
-    RunProgram(reinterpret_cast<const Step*>(at), header.steps, records, batch.cpus);
+    ResetPartition(vp);
+    RunSteps(reinterpret_cast<const Step*>(at), header.steps, records, vp);
     at += header.steps * sizeof(Step);
     records += header.steps;
   }
+}
+
+// Processors are numbered in the order in which they came up, and steps name VPs. The task register
+// then tells the VP (settling.h).
+void RunBatchElsewhere(void*) {
+  const auto vp = static_cast<unsigned>(ReadMsr(tlfs::MsrIndex::kVpIndex).value);
+  PrepareUserMode(vp);
+  EnableSse();
+  PrepareVpSettling();
+  RunBatchOn(vp);
 }
 
 }  // namespace
@@ -117,7 +97,18 @@ void GuestMain(const BootInfo& boot) {
   if (info.modules_count != 1) Fatal("programs", "there is no module");
   const auto& module = *AtAddress<MultibootModule>(info.modules);
   if (module.end > testing::kHypercallPageToken) Fatal("programs", "the module is too large");
-  RunBatch(AtAddress<uint8_t>(module.start));
+  g_batch = AtAddress<uint8_t>(module.start);
+  testing::BatchHeader batch;
+  std::memcpy(&batch, g_batch, sizeof(batch));
+  g_cpus = batch.cpus;
+  StartCpus(g_cpus);
+  if (!EnableHypercalls()) Fatal("hypercalls", "the page cannot be turned on");
+  PrepareCallers();
+  PrepareSettling();
+  PrepareVpSettling();
+  for (unsigned cpu = 1; cpu < g_cpus; ++cpu) PostTo(cpu, RunBatchElsewhere, nullptr);
+  RunBatchOn(0);
+  for (unsigned cpu = 1; cpu < g_cpus; ++cpu) WaitFor(cpu);
 }
 
 }  // namespace hvkit::guest

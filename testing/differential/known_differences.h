@@ -5,6 +5,8 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "testing/differential/generator.h"
 #include "testing/differential/program.h"
@@ -28,6 +30,9 @@ struct KnownRow {
 
 // The row that describes it.
 [[nodiscard]] std::optional<KnownRow> KnownDifference(const Sighting& sighting);
+
+// The subjects of all rows, as docs/divergences.md has them.
+[[nodiscard]] std::vector<std::string> KnownSubjects();
 
 }  // namespace hvkit::testing
 

@@ -130,10 +130,7 @@ absl::StatusOr<std::vector<Records>> ReadRecords(const hyperv::GuestMemory& memo
 
 }  // namespace
 
-absl::StatusOr<std::vector<Records>> Machine::Run(std::span<const Program> programs, uint32_t cpus,
-                                                  vmm::Backend backend, uint32_t seconds) {
-  BlockSignals();
-  HVKIT_RETURN_IF_ERROR(WriteFile(scratch_, ToModule(programs, cpus)));
+vmm::Config Machine::MakeConfig(uint32_t cpus, vmm::Backend backend) const {
   vmm::Config config;
   config.kernel = guest_;
   config.initrd = scratch_;
@@ -144,6 +141,14 @@ absl::StatusOr<std::vector<Records>> Machine::Run(std::span<const Program> progr
   config.hyperv_testdev = true;
   config.serial = vmm::SerialSink::kFile;
   config.serial_path = scratch_ + ".serial";
+  return config;
+}
+
+absl::StatusOr<MachineRun> Machine::Run(std::span<const Program> programs, uint32_t cpus,
+                                        vmm::Backend backend, uint32_t seconds) {
+  BlockSignals();
+  HVKIT_RETURN_IF_ERROR(WriteFile(scratch_, ToModule(programs, cpus)));
+  const vmm::Config config = MakeConfig(cpus, backend);
   HVKIT_ASSIGN_OR_RETURN(const hyperv::CpuSpec spec, hyperv::ParseCpuFlag(config.cpu));
   HVKIT_ASSIGN_OR_RETURN(const std::unique_ptr<const vmm::Inputs> inputs, vmm::ReadInputs(config));
   HVKIT_ASSIGN_OR_RETURN(const std::unique_ptr<vmm::Console> console, vmm::Console::Open(config));
@@ -151,10 +156,11 @@ absl::StatusOr<std::vector<Records>> Machine::Run(std::span<const Program> progr
   HVKIT_ASSIGN_OR_RETURN(const vmm::HypervSetup hyperv, ResolveHyperv(spec, backend, kvm));
   HVKIT_ASSIGN_OR_RETURN(const std::unique_ptr<vmm::VirtualMachine> machine,
                          vmm::VirtualMachine::Create(kvm, config, hyperv, inputs->plan, *console));
-  const Deadline deadline(seconds);
   HVKIT_RETURN_IF_ERROR(machine->Start(vmm::Confinement::kNone));
-  HVKIT_RETURN_IF_ERROR(CheckEnding(machine->Run(), config.serial_path));
-  return ReadRecords(machine->memory(), programs);
+  const Deadline deadline(seconds);
+  MachineRun run{.records = {}, .ending = CheckEnding(machine->Run(), config.serial_path)};
+  HVKIT_ASSIGN_OR_RETURN(run.records, ReadRecords(machine->memory(), programs));
+  return run;
 }
 
 }  // namespace hvkit::testing

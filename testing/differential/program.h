@@ -14,8 +14,9 @@ enum class StepKind : uint8_t {
   kStore,       // `value` at offset `index` of page `page`
   kDigestPage,  // `page`
   kFreeSlot,    // slot `sint` of page `page`; with EOM if `value` is 1 or if a message waits
-  kArmTimer,    // timer `sint`: count `value`, from now if `index` is 1
-  kSettle,      // lets interrupts in for a while
+  kArmTimer,    // timer `sint`: count `value`, from now if `index` is 1; waits for what is due soon
+  kTick,        // timer `sint`, with period `value`, until it has interrupted twice
+  kSettle,      // lets interrupts in and tells which came, each at most `value` times
   kTestdev,     // command `value` for `sint` of VP `page`, with connection `index`
   kCpuid,       // leaf `index`
   kBarrier,     // all VPs come this far
@@ -79,6 +80,11 @@ inline constexpr uint64_t kAssistPagesAt = uint64_t{46} << 20;
 constexpr uint64_t PageAt(uint32_t cpu, uint32_t page) {
   return kPagesAt + (uint64_t{cpu} * kPagesPerCpu + page) * kPageBytes;
 }
+
+// The timers of programs; the guest has the last one for itself.
+inline constexpr uint32_t kProgramTimers = 3;
+// A timer that is due less than that after it was set is waited for, in units of 100 ns.
+inline constexpr uint64_t kSoonest = 1000;
 
 // Interrupts that are counted.
 inline constexpr uint8_t kFirstCountedVector = 0x40;

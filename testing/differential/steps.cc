@@ -1,5 +1,7 @@
 #include "testing/differential/steps.h"
 
+#include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstring>
 #include <utility>
@@ -8,11 +10,10 @@
 #include "hyperv/tlfs/msr.h"
 #include "hyperv/tlfs/synic.h"
 #include "hyperv/tlfs/timer.h"
+#include "testing/differential/settling.h"
 #include "testing/guests/lib/callers.h"
 #include "testing/guests/lib/cpu.h"
 #include "testing/guests/lib/hyperv.h"
-#include "testing/guests/lib/interrupts.h"
-#include "testing/guests/lib/layout.h"
 #include "testing/guests/lib/testdev.h"
 
 namespace hvkit::guest {
@@ -23,10 +24,9 @@ using testing::Step;
 using testing::StepKind;
 using tlfs::MsrIndex;
 
-// A busy host may not run what sends the interrupt for all of a short time, so both count.
-constexpr uint64_t kSettleTicks = 25'000;  // 2.5 ms, in units of 100 ns
-constexpr int kSettleRounds = 10;
+constexpr uint64_t kPatience = 5'000'000;  // 500 ms, in units of 100 ns
 constexpr uint64_t kNoMemory = 0xe0000000;
+constexpr size_t kOutputBytes = 64;
 constexpr size_t kMaxWritten = 64;
 constexpr size_t kMaxConnections = 8;
 constexpr uint64_t kHashStart = 0xcbf29ce484222325;
@@ -41,7 +41,6 @@ struct Connection {
 
 // What a VP has to remember within a program. Owned by that VP.
 struct Vp {
-  uint8_t interrupts[testing::kCountedVectors];
   uint64_t last_time;
   uint64_t last_runtime;
   uint64_t timer_counts[tlfs::kStimerCount];
@@ -55,46 +54,24 @@ constinit Vp g_vps[testing::kMaxCpus] = {};
 alignas(tlfs::kPageSize) uint8_t g_input[testing::kMaxCpus][2 * tlfs::kPageSize];
 alignas(tlfs::kPageSize) uint8_t g_output[testing::kMaxCpus][tlfs::kPageSize];
 
-// PrepareUserMode gave each processor its own task register.
-unsigned ThisCpu() {
-  uint16_t selector;
-  asm volatile("str %0" : "=r"(selector));
-  return (selector - unsigned{FIRST_TSS}) / 16;
+// Whether a connection or a route was made since the reset: then threads of the VMM take part.
+constinit std::atomic<bool> g_devices_take_part = false;
+// Whether the hypercall page is where the guest has it.
+constinit std::atomic<bool> g_hypercalls_are_on = false;
+
+Vp& ThisVpState() { return g_vps[ThisVp()]; }
+
+// The library's goes byte by byte. `size` is a multiple of 8.
+void Zero(void* at, size_t size) {
+  size_t words = size / sizeof(uint64_t);
+  asm volatile("rep stosq" : "+D"(at), "+c"(words) : "a"(uint64_t{0}) : "memory");
 }
 
-Vp& ThisVp() { return g_vps[ThisCpu()]; }
-
-template <unsigned kIndex>
-void Count() {
-  uint8_t& count = ThisVp().interrupts[kIndex];
-  if (count != 15) ++count;
-}
-
-template <unsigned... kIndices>
-void SetHandlers(std::integer_sequence<unsigned, kIndices...>) {
-  (SetIrqHandler(testing::kFirstCountedVector + kIndices, Count<kIndices>), ...);
+void SettleDevices() {
+  if (g_devices_take_part.load(std::memory_order_relaxed)) Settle();
 }
 
 uint64_t Now() { return ReadMsr(MsrIndex::kTimeRefCount).value; }
-
-// The interrupts since the last time, 4 bits for each vector.
-uint64_t TakeInterrupts(Vp& vp) {
-  uint64_t all = 0;
-  for (unsigned i = 0; i < testing::kCountedVectors; ++i) {
-    all |= uint64_t{vp.interrupts[i]} << (4 * i);
-    vp.interrupts[i] = 0;
-  }
-  return all;
-}
-
-void LetInterruptsIn(uint64_t ticks, int rounds) {
-  const uint64_t end = Now() + ticks;
-  EnableInterrupts();
-  for (int round = 0; round < rounds || Now() < end; ++round) {
-    for (int i = 0; i < 200; ++i) Pause();
-  }
-  DisableInterrupts();
-}
 
 bool IsMsr(const Step& step, MsrIndex index) { return step.index == static_cast<uint32_t>(index); }
 
@@ -113,12 +90,12 @@ uint64_t Tell(const Step& step, Vp& vp, uint64_t value) {
 void ReadBack(const Step& step, Record& record) {
   const MsrRead read = ReadMsr(step.index);
   record.fault2 = read.fault.vector;
-  record.value = Tell(step, ThisVp(), read.value);
+  record.value = Tell(step, ThisVpState(), read.value);
 }
 
 Record Read(const Step& step) {
   const MsrRead read = ReadMsr(step.index);
-  return {.fault = read.fault.vector, .value = Tell(step, ThisVp(), read.value)};
+  return {.fault = read.fault.vector, .value = Tell(step, ThisVpState(), read.value)};
 }
 
 // A program names the hypercall page by a token.
@@ -134,10 +111,22 @@ void NoteWritten(Vp& vp, uint32_t index) {
   if (vp.written_count != kMaxWritten) vp.written[vp.written_count++] = index;
 }
 
+void NoteHypercalls() {
+  const uint64_t msr = ReadMsr(MsrIndex::kHypercall).value;
+  g_hypercalls_are_on = msr == (reinterpret_cast<uint64_t>(HypercallPage()) | 1);
+}
+
+bool IsSynicMsr(const Step& step) {
+  return step.index - static_cast<uint32_t>(MsrIndex::kScontrol) <=
+         static_cast<uint32_t>(MsrIndex::kSint15) - static_cast<uint32_t>(MsrIndex::kScontrol);
+}
+
 Record Write(const Step& step) {
-  NoteWritten(ThisVp(), step.index);
+  NoteWritten(ThisVpState(), step.index);
   const uint64_t value = Resolve(step.value);
   Record record = {.fault = WriteMsr(step.index, value).vector};
+  if (IsMsr(step, MsrIndex::kGuestOsId) || IsMsr(step, MsrIndex::kHypercall)) NoteHypercalls();
+  if (IsSynicMsr(step)) SettleDevices();
   if (IsMsr(step, MsrIndex::kEoi) || IsMsr(step, MsrIndex::kIcr)) return record;
   ReadBack(step, record);
   return record;
@@ -156,7 +145,6 @@ HypercallRegisters MakeRegisters(unsigned cpu, const Step& step) {
     std::memcpy(registers.xmm, &step.words[2], sizeof(step.words) - 16);
     return registers;
   }
-  std::memset(g_input[cpu], 0, sizeof(g_input[cpu]));
   std::memcpy(&g_input[cpu][step.index], step.words, sizeof(step.words));
   const uint64_t base =
       step.sint == testing::kBeyondMemory ? kNoMemory : reinterpret_cast<uint64_t>(g_input[cpu]);
@@ -165,38 +153,49 @@ HypercallRegisters MakeRegisters(unsigned cpu, const Step& step) {
   return registers;
 }
 
-bool HypercallsAreOn() {
-  const uint64_t msr = ReadMsr(MsrIndex::kHypercall).value;
-  return msr == (reinterpret_cast<uint64_t>(HypercallPage()) | 1);
-}
-
 uint64_t Hash(const void* bytes, size_t size, uint64_t hash = kHashStart) {
   const auto* words = static_cast<const uint32_t*>(bytes);
   for (size_t i = 0; i < size / sizeof(*words); ++i) hash = (hash ^ words[i]) * kHashFactor;
   return hash;
 }
 
+bool ReachesDevices(const Step& step) {
+  const auto code = static_cast<tlfs::CallCode>(step.value & tlfs::HypercallControl::Code::kMask);
+  return code == tlfs::CallCode::kPostMessage || code == tlfs::CallCode::kSignalEvent;
+}
+
 Record Call(const Step& step) {
-  if (!HypercallsAreOn()) return {.skipped = 1};
-  const unsigned cpu = ThisCpu();
+  if (!g_hypercalls_are_on) return {.skipped = 1};
+  const unsigned cpu = ThisVp();
   HypercallRegisters registers = MakeRegisters(cpu, step);
   const HypercallRegisters before = registers;
-  std::memset(g_output[cpu], 0, 64);
   const HypercallReturn answer = CallHypervisor(Caller::k64BitCode, registers);
+  const uint64_t output = Hash(g_output[cpu], kOutputBytes);
+  Zero(g_output[cpu], kOutputBytes);
+  Zero(&g_input[cpu][step.index], sizeof(step.words));
+  if (ReachesDevices(step)) SettleDevices();
   return {.fault = answer.fault.vector,
           .detail = std::memcmp(before.xmm, registers.xmm, sizeof(before.xmm)) == 0 ? 0U : 1U,
           .value = answer.result,
-          .value2 = Hash(g_output[cpu], 64)};
+          .value2 = output};
+}
+
+tlfs::Message& SlotOf(uint64_t page, unsigned sint) {
+  return reinterpret_cast<tlfs::MessagePage*>(page)->slots[sint];
+}
+
+// The times of a timer's message are not to be found later, below a shorter one or as no message.
+void ForgetTimes(tlfs::Message& message) {
+  Zero(&message.payload, sizeof(tlfs::TimerMessagePayload));
 }
 
 Record Store(const Step& step) {
-  const uint64_t at = testing::PageAt(ThisCpu(), step.page) + step.index;
-  *reinterpret_cast<volatile uint64_t*>(at) = step.value;
+  const uint64_t page = testing::PageAt(ThisVp(), step.page);
+  if (step.index % sizeof(tlfs::Message) == 0) {
+    ForgetTimes(SlotOf(page, step.index / sizeof(tlfs::Message)));
+  }
+  *reinterpret_cast<volatile uint64_t*>(page + step.index) = step.value;
   return {};
-}
-
-const tlfs::Message& SlotOf(uint64_t page, unsigned sint) {
-  return reinterpret_cast<const tlfs::MessagePage*>(page)->slots[sint];
 }
 
 bool IsTimerMessage(const tlfs::Message& message) {
@@ -214,7 +213,7 @@ bool IsZero(const tlfs::Message& message) {
 // Without the times of timers' messages. `detail` has a bit for each slot that is not zero,
 // `value2` how the first of them begins.
 Record DigestPage(const Step& step) {
-  const uint64_t page = testing::PageAt(ThisCpu(), step.page);
+  const uint64_t page = testing::PageAt(ThisVp(), step.page);
   Record record = {.value = kHashStart};
   for (unsigned slot = 0; slot < tlfs::kSintCount; ++slot) {
     const tlfs::Message& message = SlotOf(page, slot);
@@ -240,19 +239,23 @@ uint64_t TellTimes(const Vp& vp, const tlfs::Message& message) {
 }
 
 Record FreeSlot(const Step& step) {
-  const tlfs::Message& message = SlotOf(testing::PageAt(ThisCpu(), step.page), step.sint);
+  tlfs::Message& message = SlotOf(testing::PageAt(ThisVp(), step.page), step.sint);
   Record record;
   std::memcpy(&record.value, &message.header, sizeof(record.value));
   if (IsTimerMessage(message)) {
-    record.value2 = TellTimes(ThisVp(), message);
+    record.value2 = TellTimes(ThisVpState(), message);
+    ForgetTimes(message);
   } else {
     std::memcpy(&record.value2, message.payload.data(), sizeof(record.value2));
   }
-  auto& header = const_cast<volatile tlfs::MessageHeader&>(message.header);
+  volatile tlfs::MessageHeader& header = message.header;
   header.type = tlfs::MessageType::kNone;
   asm volatile("mfence" : : : "memory");
   const bool waits = (header.flags.raw & tlfs::MessageFlags::MessagePending::kMask) != 0;
-  if (waits || step.value == 1) (void)WriteMsr(MsrIndex::kEom, 0);
+  if (waits || step.value == 1) {
+    (void)WriteMsr(MsrIndex::kEom, 0);
+    SettleDevices();
+  }
   return record;
 }
 
@@ -261,20 +264,45 @@ uint32_t TimerCountMsr(unsigned timer) {
 }
 
 Record ArmTimer(const Step& step) {
-  Vp& vp = ThisVp();
+  Vp& vp = ThisVpState();
   const uint64_t count = step.value + (step.index == 1 ? Now() : 0);
   vp.timer_counts[step.sint] = count;
   NoteWritten(vp, TimerCountMsr(step.sint));
   Record record = {.fault = WriteMsr(TimerCountMsr(step.sint), count).vector};
+  if (step.index == 1 && step.value < testing::kSoonest) Settle();
   const MsrRead read = ReadMsr(TimerCountMsr(step.sint));
   record.fault2 = read.fault.vector;
   record.value = read.value - count;
   return record;
 }
 
-Record Settle() {
-  LetInterruptsIn(kSettleTicks, kSettleRounds);
-  return {.value = TakeInterrupts(ThisVp())};
+// How many interrupts a timer makes depends on the load, but not that they come.
+Record Tick(const Step& step) {
+  Vp& vp = ThisVpState();
+  const auto vector = static_cast<uint8_t>(testing::kFirstCountedVector + step.index);
+  tlfs::StimerConfig config;
+  tlfs::StimerConfig::AutoEnable::Set(config, 1);
+  tlfs::StimerConfig::Periodic::Set(config, 1);
+  tlfs::StimerConfig::DirectMode::Set(config, 1);
+  tlfs::StimerConfig::ApicVector::Set(config, vector);
+  (void)TakeInterrupts(0);
+  NoteWritten(vp, TimerCountMsr(step.sint));
+  NoteWritten(vp, TimerCountMsr(step.sint) - 1);
+  vp.timer_counts[step.sint] = step.value;
+  Record record = {.fault = WriteMsr(TimerCountMsr(step.sint) - 1, config.raw).vector};
+  record.fault2 = WriteMsr(TimerCountMsr(step.sint), step.value).vector;
+  const uint64_t end = Now() + kPatience;
+  while (CountOf(vector) < 2 && Now() < end) Settle();
+  record.detail = CountOf(vector) < 2 ? 0 : 2;
+  (void)WriteMsr(TimerCountMsr(step.sint) - 1, 0);
+  LetInterruptsIn();
+  (void)TakeInterrupts(0);
+  return record;
+}
+
+Record TellInterrupts(const Step& step) {
+  if (LetInterruptsIn()) SettleDevices();
+  return {.value = TakeInterrupts(static_cast<unsigned>(step.value))};
 }
 
 void Command(uint8_t command, const Connection& to) {
@@ -294,14 +322,16 @@ uint8_t UndoOf(uint64_t command) {
 }
 
 Record UseTestdev(const Step& step) {
-  Vp& vp = ThisVp();
+  Vp& vp = ThisVpState();
   const uint8_t undo = UndoOf(step.value);
   const Connection connection = {undo, step.page, step.sint, static_cast<uint8_t>(step.index)};
   if (undo != 0) {
     if (vp.connection_count == kMaxConnections) return {.skipped = 1};
     vp.connections[vp.connection_count++] = connection;
+    g_devices_take_part = true;
   }
   Command(static_cast<uint8_t>(step.value), connection);
+  if (undo == 0) SettleDevices();
   return {};
 }
 
@@ -326,8 +356,10 @@ Record Do(const Step& step) {
       return FreeSlot(step);
     case StepKind::kArmTimer:
       return ArmTimer(step);
+    case StepKind::kTick:
+      return Tick(step);
     case StepKind::kSettle:
-      return Settle();
+      return TellInterrupts(step);
     case StepKind::kTestdev:
       return UseTestdev(step);
     case StepKind::kCpuid:
@@ -361,6 +393,25 @@ uint64_t ResetValue(uint32_t index) {
   return index == static_cast<uint32_t>(MsrIndex::kScontrol) ? 1 : 0;
 }
 
+bool HasWritten(const Vp& vp, MsrIndex index) {
+  const uint32_t* const end = vp.written + vp.written_count;
+  return std::find(vp.written, end, static_cast<uint32_t>(index)) != end;
+}
+
+// Overlay pages keep their bytes while they are off; the one on top hides the other.
+void ClearOverlays(const Vp& vp, unsigned cpu) {
+  constexpr MsrIndex kOverlays[] = {MsrIndex::kSimp, MsrIndex::kSiefp};
+  for (const MsrIndex index : kOverlays) {
+    if (HasWritten(vp, index)) (void)WriteMsr(index, 0);
+  }
+  for (const MsrIndex index : kOverlays) {
+    if (!HasWritten(vp, index)) continue;
+    (void)WriteMsr(index, testing::PageAt(cpu, 0) | 1);
+    Zero(reinterpret_cast<void*>(testing::PageAt(cpu, 0)), testing::kPageBytes);
+    (void)WriteMsr(index, 0);
+  }
+}
+
 void WriteBack(const Vp& vp, bool timers) {
   for (uint32_t i = 0; i < vp.written_count; ++i) {
     const uint32_t index = vp.written[i];
@@ -371,10 +422,6 @@ void WriteBack(const Vp& vp, bool timers) {
 
 }  // namespace
 
-void PrepareSteps() {
-  SetHandlers(std::make_integer_sequence<unsigned, testing::kCountedVectors>());
-}
-
 Record RunStep(const Step& step) {
   Record record = Do(step);
   record.done = 1;
@@ -382,24 +429,29 @@ Record RunStep(const Step& step) {
 }
 
 void ResetVp() {
-  const unsigned cpu = ThisCpu();
+  const unsigned cpu = ThisVp();
   Vp& vp = g_vps[cpu];
   for (uint32_t i = 0; i < vp.connection_count; ++i) {
     Command(vp.connections[i].undo, vp.connections[i]);
   }
   WriteBack(vp, true);
+  ClearOverlays(vp, cpu);
   WriteBack(vp, false);
   if (vp.written_count != 0) (void)WriteMsr(MsrIndex::kEom, 0);
-  LetInterruptsIn(0, 1);
-  std::memset(reinterpret_cast<void*>(testing::PageAt(cpu, 0)), 0,
-              testing::kPagesPerCpu * testing::kPageBytes);
-  std::memset(&vp, 0, sizeof(vp));
+  SettleDevices();
+  LetInterruptsIn();
+  (void)TakeInterrupts(0);
+  Zero(reinterpret_cast<void*>(testing::PageAt(cpu, 0)),
+       testing::kPagesPerCpu * testing::kPageBytes);
+  vp = {};
 }
 
 void ResetShared() {
   (void)WriteMsr(MsrIndex::kReferenceTsc, 0);
   (void)WriteMsr(MsrIndex::kHypercall, 0);
   (void)WriteMsr(MsrIndex::kGuestOsId, 0);
+  g_hypercalls_are_on = false;
+  g_devices_take_part = false;
 }
 
 }  // namespace hvkit::guest

@@ -6,14 +6,12 @@
 
 namespace hvkit::guest {
 
-// Once, on the first processor, after the callers (lib/callers.h) have been prepared on all.
-void PrepareSteps();
-
+// After PrepareVpSettling (settling.h) on all.
 [[nodiscard]] testing::Record RunStep(const testing::Step& step);
 
-// Writes every register of the calling VP back to what it is at reset, and clears its pages.
+// Writes back every register that a program has written on the calling VP, and clears its pages.
 void ResetVp();
-// The same for what all VPs share; hypercalls are then enabled.
+// The same for what all VPs share, while no other runs steps; hypercalls are then off.
 void ResetShared();
 
 }  // namespace hvkit::guest
