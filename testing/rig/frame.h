@@ -25,6 +25,7 @@ enum class FrameType : uint8_t {
   // Host to L1.
   kStdin = 16,     // bytes for the program's standard input
   kStdinEnd = 17,  // end of file
+  kWake = 18,      // says nothing, but interrupts the machine; no payload
 };
 
 struct Frame {

@@ -96,11 +96,11 @@ void ProgramRunner::Exec(int stdin_fd, int stdout_fd, int stderr_fd) const {
 // Serves all streams until the program has ended.
 bool ProgramRunner::Serve() {
   while (true) {
-    const bool wants_input = !input_ended_ && pending_input_.size() < kMaxPendingInput;
+    const bool takes_frames = pending_input_.size() < kMaxPendingInput;
     std::array<pollfd, 5> fds = {{{pidfd_, POLLIN, 0},
                                   {stdout_fd_, POLLIN, 0},
                                   {stderr_fd_, POLLIN, 0},
-                                  {wants_input ? port_ : -1, POLLIN, 0},
+                                  {takes_frames ? port_ : -1, POLLIN, 0},
                                   {pending_input_.empty() ? -1 : stdin_fd_, POLLOUT, 0}}};
     if (poll(fds.data(), fds.size(), -1) < 0 && errno != EINTR) return false;
     if (fds[1].revents != 0 && !Forward(stdout_fd_, FrameType::kStdout)) return false;
@@ -143,7 +143,7 @@ bool ProgramRunner::ReceiveInput() {
   if (size <= 0) return false;
   input_frames_.Append({chunk.data(), static_cast<size_t>(size)});
   while (const std::optional<Frame> frame = input_frames_.Next()) {
-    if (frame->type == FrameType::kStdin) pending_input_ += frame->payload;
+    if (frame->type == FrameType::kStdin && !input_ended_) pending_input_ += frame->payload;
     if (frame->type == FrameType::kStdinEnd) input_ended_ = true;
   }
   if (input_ended_ && pending_input_.empty()) CloseIfOpen(stdin_fd_);

@@ -1,12 +1,15 @@
 #include "testing/rig/program_runner.h"
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <string>
+#include <thread>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -48,6 +51,8 @@ class ProgramRunnerTest : public ::testing::Test {
     ASSERT_TRUE(WriteAll(
         sockets_[1], EncodeFrame(FrameType::kStdin, text) + EncodeFrame(FrameType::kStdinEnd, "")));
   }
+
+  int port() const { return sockets_[1]; }
 
   std::string Received(FrameType type) const {
     const auto found = received_.find(type);
@@ -102,6 +107,22 @@ TEST_F(ProgramRunnerTest, InputThatTheProgramDoesNotReadIsDropped) {
   GiveInput("some input");
   EXPECT_TRUE(RunShell("exec <&-; echo done"));
   EXPECT_EQ(Received(FrameType::kStdout), "done\n");
+}
+
+TEST_F(ProgramRunnerTest, FramesAreTakenAfterTheEndOfInput) {
+  const std::string fifo = std::filesystem::path(::testing::TempDir()) / "over";
+  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+  GiveInput("some input");
+  // More than the socket holds; only then may the program end.
+  std::thread peer([&] {
+    std::string wakes;
+    for (int i = 0; i < 200'000; ++i) wakes += EncodeFrame(FrameType::kWake, "");
+    EXPECT_TRUE(WriteAll(port(), wakes));
+    std::ofstream(fifo) << "over";
+  });
+  EXPECT_TRUE(RunShell("cat; cat " + fifo));
+  peer.join();
+  EXPECT_EQ(Received(FrameType::kStdout), "some inputover");
 }
 
 TEST_F(ProgramRunnerTest, ProcessLeftBehindDoesNotHoldUpTheEnd) {

@@ -33,6 +33,7 @@ absl::StatusOr<int> Session::Run() {
 
 absl::Status Session::Step() {
   HVKIT_ASSIGN_OR_RETURN(const Events events, WaitForEvent());
+  if (started_ && Clock::now() >= next_wake_) WakeMachine();
   if (events.in != 0) ReadInput();
   if ((events.port & POLLOUT) != 0) SendInput();
   if ((events.port & ~POLLOUT) != 0) HVKIT_RETURN_IF_ERROR(ReceiveFrames());
@@ -41,7 +42,8 @@ absl::Status Session::Step() {
   return absl::OkStatus();
 }
 
-// Waits until something can be done. Fails at the deadline.
+// Waits until something can be done, the machine's next wake being something. Fails at the
+// deadline.
 absl::StatusOr<Session::Events> Session::WaitForEvent() {
   const bool wants_input = started_ && !input_ended_ && pending_input_.empty();
   const short port_events = pending_input_.empty() ? POLLIN : POLLIN | POLLOUT;
@@ -49,11 +51,12 @@ absl::StatusOr<Session::Events> Session::WaitForEvent() {
                                 {fds_.port, port_events, 0},
                                 {fds_.pidfd, POLLIN, 0},
                                 {fds_.interrupt, POLLIN, 0}}};
-  const int ready = poll(fds.data(), fds.size(), MillisecondsUntil(deadline_));
+  const Clock::time_point until = started_ ? std::min(next_wake_, deadline_) : deadline_;
+  const int ready = poll(fds.data(), fds.size(), MillisecondsUntil(until));
   if (ready < 0 && errno != EINTR) {
     return absl::InternalError(absl::StrCat("poll: ", std::strerror(errno)));
   }
-  if (ready == 0) {
+  if (ready == 0 && Clock::now() >= deadline_) {
     return absl::DeadlineExceededError(
         started_
             ? absl::StrCat("the program did not end within ", run_timeout_.count(), " s")
@@ -83,6 +86,7 @@ absl::Status Session::Handle(const Frame& frame) {
   switch (frame.type) {
     case FrameType::kStarted:
       started_ = true;
+      next_wake_ = Clock::now() + kWakePeriod;
       deadline_ = Clock::now() + run_timeout_;
       return absl::OkStatus();
     case FrameType::kStdout:
@@ -101,6 +105,7 @@ absl::Status Session::Handle(const Frame& frame) {
       return absl::FailedPreconditionError(frame.payload);
     case FrameType::kStdin:
     case FrameType::kStdinEnd:
+    case FrameType::kWake:
       break;
   }
   return absl::DataLossError("the L1 machine sent an unknown frame");
@@ -136,6 +141,12 @@ void Session::ReadInput() {
   }
   visible_ = true;
   pending_input_ += EncodeFrame(FrameType::kStdin, {chunk.data(), static_cast<size_t>(size)});
+}
+
+// What waits for the port wakes the machine as well.
+void Session::WakeMachine() {
+  next_wake_ = Clock::now() + kWakePeriod;
+  if (pending_input_.empty()) pending_input_ = EncodeFrame(FrameType::kWake, "");
 }
 
 void Session::SendInput() {

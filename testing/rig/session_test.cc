@@ -15,6 +15,7 @@ namespace hvkit::testing::rig {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 // A session whose machine is the test: frames are put into the port before the run, the pipes are
 // read after it.
@@ -79,6 +80,23 @@ TEST_F(SessionTest, ResultFileIsWrittenWhereItIsNamed) {
   std::stringstream content;
   content << std::ifstream(path).rdbuf();
   EXPECT_EQ(content.str(), "onetwo");
+}
+
+TEST_F(SessionTest, MachineIsWokenAgainAndAgainWhileItsProgramRuns) {
+  FromMachine(FrameType::kStarted, "");
+  Session session(Fds(), kLong, std::chrono::seconds(1));
+  EXPECT_THAT(session.Run(),
+              StatusIs(absl::StatusCode::kDeadlineExceeded, HasSubstr("within 1 s")));
+  const std::string wake = EncodeFrame(FrameType::kWake, "");
+  EXPECT_THAT(ReadFrom(port_[1]), StartsWith(wake + wake));
+  EXPECT_FALSE(session.visible());
+}
+
+TEST_F(SessionTest, MachineIsLeftAloneWhileItBoots) {
+  Session session(Fds(), std::chrono::seconds(1), kLong);
+  EXPECT_THAT(session.Run(),
+              StatusIs(absl::StatusCode::kDeadlineExceeded, HasSubstr("within 1 s")));
+  EXPECT_EQ(ReadFrom(port_[1]), "");
 }
 
 TEST_F(SessionTest, MachineThatEndsEarlyIsUnavailableAndNothingWasVisible) {
