@@ -19,10 +19,12 @@ class VpStarter {
  public:
   virtual ~VpStarter() = default;
 
-  // Makes a VP that waits for its start run from `context` on, soon. The VP exists.
+  // Makes a VP that waits for its start run from `context` on, soon. The VP exists. Nothing: that
+  // is not known yet, and the caller makes the same call again; interrupts come first.
   // kInvalidVpState: it runs, or was started before. kInvalidRegisterValue: no processor can be
-  // in such a state; nothing changes then.
-  virtual tlfs::HvStatus Start(VpIndex vp, const tlfs::InitialVpContext& context) = 0;
+  // in such a state, and the VP waits on.
+  virtual std::optional<tlfs::HvStatus> Start(VpIndex caller, VpIndex vp,
+                                              const tlfs::InitialVpContext& context) = 0;
 };
 
 // Immutable.

@@ -87,7 +87,8 @@ class FuzzHost final : public TlbFlusher,
     return count;
   }
 
-  tlfs::HvStatus Start(VpIndex vp, const tlfs::InitialVpContext& context) override {
+  std::optional<tlfs::HvStatus> Start(VpIndex, VpIndex vp,
+                                      const tlfs::InitialVpContext& context) override {
     testing::Require(vp.value() < vp_count_, "a VP that is started exists");
     LookAt(std::as_bytes(std::span(&context, 1)));
     return mood_ == 0 ? tlfs::HvStatus::kSuccess : tlfs::HvStatus::kInvalidVpState;

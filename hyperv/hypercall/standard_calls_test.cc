@@ -313,6 +313,22 @@ TEST(VpCalls, StartHandsTheContextOn) {
   EXPECT_EQ(guest.Call(CallCode::kStartVirtualProcessor, input).status, HvStatus::kInvalidVpState);
 }
 
+TEST(VpCalls, StartThatIsNotKnownYetIsMadeAgain) {
+  TestGuest guest;
+  guest.host.vps.ready = false;
+  guest.Put(kInputGpa, tlfs::StartVpInput{.partition_id = tlfs::kPartitionIdSelf,
+                                          .vp_index = 1,
+                                          .target_vtl = {},
+                                          .reserved = {},
+                                          .context = {}});
+  HypercallWords words = {CallerMode::k64Bit,
+                          static_cast<uint64_t>(CallCode::kStartVirtualProcessor),
+                          {kInputGpa, kOutputGpa}};
+  EXPECT_EQ(guest.Execute(words).kind, Kind::kRetry);
+  guest.host.vps.ready = true;
+  EXPECT_EQ(guest.Execute(words).kind, Kind::kCompleted);
+}
+
 TEST(VpCalls, ApicIdsBecomeVpIndicesUpToTheFirstUnknown) {
   TestGuest guest;
   guest.Put(kOutputGpa, ~uint64_t{0});

@@ -17,12 +17,14 @@
 
 namespace hvkit::hyperv {
 
-// Starts VP 1 only, and knows the APIC ids 2 * VP index.
+// Starts VP 1 only, once told to be ready, and knows the APIC ids 2 * VP index.
 class TestVps final : public VpStarter, public ApicIds, public SpinWaiter {
  public:
   explicit TestVps(uint32_t vp_count) : vp_count_(vp_count) {}
 
-  tlfs::HvStatus Start(VpIndex vp, const tlfs::InitialVpContext& context) override {
+  std::optional<tlfs::HvStatus> Start(VpIndex, VpIndex vp,
+                                      const tlfs::InitialVpContext& context) override {
+    if (!ready) return std::nullopt;
     if (vp != VpIndex(1)) return tlfs::HvStatus::kInvalidVpState;
     started_at = context.rip;
     return tlfs::HvStatus::kSuccess;
@@ -35,6 +37,7 @@ class TestVps final : public VpStarter, public ApicIds, public SpinWaiter {
     spun.emplace_back(caller.value(), tries);
   }
 
+  bool ready = true;
   uint64_t started_at = 0;
   std::vector<std::pair<uint32_t, uint32_t>> spun;
 

@@ -19,11 +19,15 @@ bool StartVpCall::AddTo(CallTable& table) {
   return table.Add<StartVirtualProcessor, &StartVpCall::OnStart>(*this);
 }
 
-HvStatus StartVpCall::OnStart(const Arguments<StartVirtualProcessor>& call) {
+CallResult StartVpCall::OnStart(const Arguments<StartVirtualProcessor>& call) {
   const tlfs::StartVpInput& input = call.input;
-  if (const HvStatus status = CheckTarget(input); status != HvStatus::kSuccess) return status;
-  if (input.vp_index >= vp_count_) return HvStatus::kInvalidVpIndex;
-  return starter_.Start(VpIndex(input.vp_index), input.context);
+  if (const HvStatus status = CheckTarget(input); status != HvStatus::kSuccess) {
+    return CallResult(status);
+  }
+  if (input.vp_index >= vp_count_) return CallResult(HvStatus::kInvalidVpIndex);
+  const std::optional<HvStatus> status =
+      starter_.Start(call.caller, VpIndex(input.vp_index), input.context);
+  return status.has_value() ? CallResult(*status) : CallResult::Again();
 }
 
 bool ApicIdCall::AddTo(CallTable& table) {

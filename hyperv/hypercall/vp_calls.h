@@ -47,7 +47,7 @@ class StartVpCall {
   [[nodiscard]] bool AddTo(CallTable& table);
 
  private:
-  tlfs::HvStatus OnStart(const Arguments<StartVirtualProcessor>& call);
+  CallResult OnStart(const Arguments<StartVirtualProcessor>& call);
 
   VpStarter& starter_;
   const uint32_t vp_count_;

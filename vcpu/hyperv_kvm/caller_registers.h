@@ -45,6 +45,10 @@ class CallerRegisters {
   }  // KVM keeps CPL there on both vendors' processors
   // CR0.PE.
   bool IsProtectedMode() const { return (system_->cr0 & 1) != 0; }
+  // `rip` as an instruction pointer of the code that called: of 32 bits but in 64-bit code.
+  uint64_t InstructionPointer(uint64_t rip) const {
+    return Is64Bit() ? rip : static_cast<uint32_t>(rip);
+  }
   // Where the instruction pointer points, with the code segment's base.
   uint64_t LinearRip() const;
 

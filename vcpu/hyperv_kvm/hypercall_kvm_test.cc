@@ -2,13 +2,16 @@
 // becomes of the caller's registers. A guest here is one CALL: its return address is code that ends
 // the run, and the test looks at the registers then.
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <memory>
 #include <span>
+#include <thread>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "hyperv/host/ids.h"
@@ -466,7 +469,21 @@ class StartVpKvmTest : public HypercallKvmTest {
     kvm_regs regs{};
     regs.rcx = Control(CallCode::kStartVirtualProcessor);
     regs.rdx = kInput.value();
-    return Call64(regs).rax;
+    return CallWhileTheOtherEnters(regs).rax;
+  }
+
+  // VP 0's call, while VP 1's run loop enters the guest again and again.
+  kvm_regs CallWhileTheOtherEnters(const kvm_regs& regs) {
+    std::atomic<bool> over = false;
+    absl::Status entered;
+    std::thread other([&] {
+      while (!over && entered.ok()) entered = machine().runner(1).CompletePendingExit();
+    });
+    const kvm_regs after = Call64(regs);
+    over = true;
+    other.join();
+    EXPECT_OK(entered);
+    return after;
   }
 
   void SetUp() override {
@@ -502,6 +519,23 @@ TEST_P(StartVpKvmTest, SecondStartIsRefused) {
 
 TEST_P(StartVpKvmTest, RunningVpIsRefused) {
   EXPECT_EQ(Start(0), static_cast<uint64_t>(HvStatus::kInvalidVpState));
+}
+
+TEST_P(StartVpKvmTest, VpThatInitAndSipiHaveStartedIsRefused) {
+  ASSERT_OK(machine().vcpu(1).SetMpState({.mp_state = KVM_MP_STATE_RUNNABLE}));
+  EXPECT_EQ(Start(1), static_cast<uint64_t>(HvStatus::kInvalidVpState));
+}
+
+TEST_P(StartVpKvmTest, StateThatKvmRefusesIsToldAndTheVpWaitsOn) {
+  context_.efer = 1 << 1;  // reserved
+  EXPECT_EQ(Start(1), static_cast<uint64_t>(HvStatus::kInvalidRegisterValue));
+  context_.efer = 0;
+  context_.pat = 2;  // no type of memory
+  EXPECT_EQ(Start(1), static_cast<uint64_t>(HvStatus::kInvalidRegisterValue));
+  ASSERT_OK_AND_ASSIGN(const kvm_mp_state state, machine().vcpu(1).GetMpState());
+  EXPECT_EQ(state.mp_state, KVM_MP_STATE_UNINITIALIZED);
+  context_.pat = 0x0007040600070406;
+  EXPECT_EQ(Start(1), 0u);
 }
 
 TEST_P(StartVpKvmTest, ImpossibleStateIsRefusedAndTheVpWaitsOn) {

@@ -90,12 +90,14 @@ CallerMode HypercallPort::Mode() const {
 
 absl::Status HypercallPort::Call(uint64_t offset) {
   kvm_regs& regs = registers_.general();
-  const uint64_t page_rip = regs.rip - offset;
+  const uint64_t page_rip = registers_.InstructionPointer(regs.rip - offset);
   hyperv::GeneralRegisters general = Read(regs);
   hyperv::HypercallWords words = hyperv::ReadHypercall(Mode(), general);
   const hyperv::HypercallOutcome outcome = dispatcher_.Dispatch(vp_, words, xmm_);
   HVKIT_RETURN_IF_ERROR(xmm_.TakeError());
-  if (outcome.kind == Kind::kInvalidOpcode) return RaiseInvalidOpcode(page_rip + kOutOffset);
+  if (outcome.kind == Kind::kInvalidOpcode) {
+    return RaiseInvalidOpcode(registers_.InstructionPointer(page_rip + kOutOffset));
+  }
   hyperv::WriteHypercall(words, outcome, general);
   Write(general, regs);
   if (outcome.kind == Kind::kRetry) regs.rip = page_rip;

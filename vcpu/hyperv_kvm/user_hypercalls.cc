@@ -40,7 +40,7 @@ void UserHypercalls::AddVps(const Options& options, std::span<KvmRunner* const> 
   std::vector<EntryGate*> gates;
   for (KvmRunner* runner : runners) {
     const VpIndex vp(static_cast<uint32_t>(vps_.size()));
-    const UserVp::Boot boot = vps_.empty() ? UserVp::Boot::kRuns : UserVp::Boot::kWaits;
+    const auto boot = vps_.empty() ? StartRequest::Boot::kRuns : StartRequest::Boot::kWaits;
     vps_.push_back(std::make_unique<UserVp>(vp, boot, *runner, surroundings));
     vps_.back()->Hook(options.port);
     gates.push_back(&vps_.back()->gate());
@@ -65,11 +65,20 @@ absl::Status UserHypercalls::AddCalls(const Options& options) {
   return absl::InternalError("the table of hypercalls has no room for the TLFS's own");
 }
 
-HvStatus UserHypercalls::Start(VpIndex vp, const hyperv::tlfs::InitialVpContext& context) {
+// Waits no longer than until the VP has left the guest: what it does then may be a pause.
+std::optional<HvStatus> UserHypercalls::Start(VpIndex caller, VpIndex vp,
+                                              const hyperv::tlfs::InitialVpContext& context) {
   UserVp& target = *vps_[vp.value()];
-  const HvStatus status = target.RequestStart(context);
-  if (status == HvStatus::kSuccess && target.gate().Request().in_guest) host_.kick(vp);
-  return status;
+  const std::optional<HvStatus> status = target.RequestStart(caller, context);
+  if (status.has_value()) return status;
+  const EntryGate::Visit visit = target.gate().Request();
+  if (visit.in_guest) {
+    if (visit.first) host_.kick(vp);
+    target.gate().WaitUntilLeft(visit.entry);
+  } else {
+    ::sched_yield();
+  }
+  return std::nullopt;
 }
 
 }  // namespace hvkit::vcpu

@@ -88,8 +88,9 @@ class UserHypercalls final : public hyperv::VpStarter {
   void NoteMsrExit(hyperv::VpIndex vp) { vps_[vp.value()]->NoteMsrExit(); }
 
   // Thread-safe.
-  hyperv::tlfs::HvStatus Start(hyperv::VpIndex vp,
-                               const hyperv::tlfs::InitialVpContext& context) override;
+  std::optional<hyperv::tlfs::HvStatus> Start(
+      hyperv::VpIndex caller, hyperv::VpIndex vp,
+      const hyperv::tlfs::InitialVpContext& context) override;
 
  private:
   explicit UserHypercalls(Host host);

@@ -1,28 +1,34 @@
 #include "vcpu/hyperv_kvm/user_vp.h"
 
 #include "absl/status/status.h"
+#include "vcpu/hyperv_kvm/vp_context_check.h"
 #include "vcpu/hyperv_kvm/vp_start.h"
 
 namespace hvkit::vcpu {
+namespace {
 
 using hyperv::tlfs::HvStatus;
 
-UserVp::UserVp(hyperv::VpIndex vp, Boot boot, KvmRunner& runner, const Surroundings& surroundings)
+// What the guest is told of a start.
+HvStatus AnswerTo(const absl::Status& started) {
+  if (started.ok()) return HvStatus::kSuccess;
+  return absl::IsFailedPrecondition(started) ? HvStatus::kInvalidVpState
+                                             : HvStatus::kInvalidRegisterValue;
+}
+
+}  // namespace
+
+UserVp::UserVp(hyperv::VpIndex vp, StartRequest::Boot boot, KvmRunner& runner,
+               const Surroundings& surroundings)
     : runner_(runner),
       sregs_form_(surroundings.sregs_form),
       port_(vp, runner, surroundings.sync_sets, surroundings.page, surroundings.dispatcher),
-      state_(boot == Boot::kRuns ? State::kRunning : State::kWaiting) {}
+      start_(boot) {}
 
-HvStatus UserVp::RequestStart(const hyperv::tlfs::InitialVpContext& context) {
+std::optional<HvStatus> UserVp::RequestStart(hyperv::VpIndex caller,
+                                             const hyperv::tlfs::InitialVpContext& context) {
   if (!IsPossible(context)) return HvStatus::kInvalidRegisterValue;
-  State waiting = State::kWaiting;
-  if (!state_.compare_exchange_strong(waiting, State::kBeingStarted)) {
-    return HvStatus::kInvalidVpState;
-  }
-  start_ = context;
-  State being_started = State::kBeingStarted;
-  state_.compare_exchange_strong(being_started, State::kToStart);
-  return HvStatus::kSuccess;
+  return start_.Ask(caller, context);
 }
 
 absl::StatusOr<PortClaim> UserVp::OnHookedPort() {
@@ -30,13 +36,11 @@ absl::StatusOr<PortClaim> UserVp::OnHookedPort() {
   return port_.OnOut();
 }
 
-// A VP that turns out to run, or whose state KVM refuses, goes on as it was. A guest can get its
-// own registers into a form that KVM_SET_SREGS refuses (CS.L without long mode, for one): it then
-// keeps translations, which only it can come to harm by.
+// A guest can get its own registers into a form that KVM_SET_SREGS refuses (CS.L without long mode,
+// for one): it then keeps translations, which only it can come to harm by.
 absl::Status UserVp::BeforeEntry() {
-  State to_start = State::kToStart;
-  if (state_.compare_exchange_strong(to_start, State::kRunning)) {
-    StartVcpu(runner_.vcpu(), start_).IgnoreError();
+  if (const hyperv::tlfs::InitialVpContext* const context = start_.Take(); context != nullptr) {
+    start_.Answer(AnswerTo(StartVcpu(runner_.vcpu(), *context)));
   }
   const absl::Status flushed = FlushTlb(runner_.vcpu(), sregs_form_);
   return absl::IsInvalidArgument(flushed) ? absl::OkStatus() : flushed;

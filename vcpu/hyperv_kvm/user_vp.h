@@ -3,8 +3,8 @@
 #ifndef HVKIT_VCPU_HYPERV_KVM_USER_VP_H_
 #define HVKIT_VCPU_HYPERV_KVM_USER_VP_H_
 
-#include <atomic>
 #include <cstdint>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -15,6 +15,7 @@
 #include "hyperv/tlfs/status.h"
 #include "vcpu/entry_gate.h"
 #include "vcpu/hyperv_kvm/hypercall_port.h"
+#include "vcpu/hyperv_kvm/start_request.h"
 #include "vcpu/hyperv_kvm/tlb_flush.h"
 #include "vcpu/kvm_runner.h"
 #include "vcpu/run_hooks.h"
@@ -32,10 +33,9 @@ class UserVp final : public RunHooks {
     SregsForm sregs_form;
   };
 
-  // Whether the VP waits for INIT and SIPI, or for a start by hypercall.
-  enum class Boot : uint8_t { kRuns, kWaits };
-
-  UserVp(hyperv::VpIndex vp, Boot boot, KvmRunner& runner, const Surroundings& surroundings);
+  // kWaits: for INIT and SIPI, or for a start by hypercall.
+  UserVp(hyperv::VpIndex vp, StartRequest::Boot boot, KvmRunner& runner,
+         const Surroundings& surroundings);
 
   // Puts it into its runner's loop.
   void Hook(uint8_t port) { runner_.SetHooks(*this, gate_, port); }
@@ -46,30 +46,24 @@ class UserVp final : public RunHooks {
     NoteRunning();
     port_.NoteOtherExit();
   }
-  // The VP is to start with that context at its next entry: the caller requests one. Thread-safe.
-  // kInvalidVpState: it runs or is being started; kInvalidRegisterValue: see IsPossible.
-  [[nodiscard]] hyperv::tlfs::HvStatus RequestStart(const hyperv::tlfs::InitialVpContext& context);
+  // `caller` wants the VP to start with that context, at its next entry: the caller requests one.
+  // Nothing: the answer is known after that entry, to who asks again. Thread-safe.
+  // kInvalidVpState: it runs or is being started; kInvalidRegisterValue: see IsPossible, or KVM
+  // refuses it.
+  [[nodiscard]] std::optional<hyperv::tlfs::HvStatus> RequestStart(
+      hyperv::VpIndex caller, const hyperv::tlfs::InitialVpContext& context);
 
   [[nodiscard]] absl::StatusOr<PortClaim> OnHookedPort() override;
   [[nodiscard]] absl::Status BeforeEntry() override;
 
  private:
-  enum class State : uint8_t {
-    kWaiting,
-    kBeingStarted,  // start_ is being written
-    kToStart,
-    kRunning,
-  };
-
-  // The VP has done something that only a running one does.
-  void NoteRunning() { state_.store(State::kRunning, std::memory_order_relaxed); }
+  void NoteRunning() { start_.NoteRunning(); }
 
   KvmRunner& runner_;
   const SregsForm sregs_form_;
   EntryGate gate_;
   HypercallPort port_;
-  std::atomic<State> state_;
-  hyperv::tlfs::InitialVpContext start_{};  // of whoever has made state_ kBeingStarted
+  StartRequest start_;
 };
 
 }  // namespace hvkit::vcpu

@@ -1,5 +1,5 @@
-// HvCallStartVirtualProcessor on a vCPU: the state that the guest asks for, as KVM's. Sources: TLFS
-// datatypes/hv_initial_vp_context.md; Intel SDM volume 3, "Checks on Guest Control Registers".
+// HvCallStartVirtualProcessor on a vCPU: the state that the guest asks for, as KVM's. Source: TLFS
+// datatypes/hv_initial_vp_context.md. What states there can be is vp_context_check.h's.
 #ifndef HVKIT_VCPU_HYPERV_KVM_VP_START_H_
 #define HVKIT_VCPU_HYPERV_KVM_VP_START_H_
 
@@ -10,15 +10,11 @@
 
 namespace hvkit::vcpu {
 
-// Whether a processor can be in that state, as far as can be told without it: the modes that CR0,
-// CR4, EFER and CS select together.
-[[nodiscard]] bool IsPossible(const hyperv::tlfs::InitialVpContext& context);
-
 // `sregs` with the context's registers; the rest stays.
 void SetSystemRegisters(const hyperv::tlfs::InitialVpContext& context, kvm_sregs& sregs);
 
-// Makes a vCPU that waits for INIT or SIPI run from `context` on. FailedPrecondition, and nothing
-// has changed, if it does not wait. *VP thread*.
+// Makes a vCPU that waits for INIT or SIPI run from `context` on. FailedPrecondition if it does not
+// wait, and another error if KVM does not take the registers: then it waits on. *VP thread*.
 [[nodiscard]] absl::Status StartVcpu(const kvm::Vcpu& vcpu,
                                      const hyperv::tlfs::InitialVpContext& context);
 
