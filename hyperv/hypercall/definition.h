@@ -31,7 +31,8 @@ struct NoData {};
 inline constexpr uint32_t kToPageEnd = ~uint32_t{0};
 
 // A definition derives from this and says what is different. Blocks and elements are trivially
-// copyable, without padding, and at most 8 bytes aligned.
+// copyable, without padding, and at most 8 bytes aligned; a fixed part that a list or a variable
+// header follows has a multiple of 8 bytes.
 struct CallDefaults {
   using Input = NoData;    // The fixed part of the input block
   using Output = NoData;   // The fixed part of the output block

@@ -14,6 +14,7 @@
 #include "hyperv/host/ids.h"
 #include "hyperv/hypercall/call_table.h"
 #include "hyperv/hypercall/definition.h"
+#include "hyperv/hypercall/raw_call.h"
 #include "hyperv/hypercall/test_guest.h"
 #include "hyperv/hypercall/x64_registers.h"
 #include "hyperv/msr/privileges.h"
@@ -40,6 +41,24 @@ struct Add : CallDefaults {
   using Input = std::array<uint64_t, 2>;
   using Output = uint64_t;
 };
+
+// Lists begin at multiples of 8 bytes.
+struct TwelveBytes : CallDefaults {
+  using Input = std::array<uint32_t, 3>;
+};
+struct TwelveBytesAndHeader : TwelveBytes {
+  static constexpr bool kTakesVariableHeader = true;
+};
+struct TwelveBytesAndList : TwelveBytes {
+  using Element = uint32_t;
+};
+struct FourBytesAndResults : CallDefaults {
+  using Output = uint32_t;
+  using Result = uint32_t;
+};
+static_assert(CallDefinition<AddToAll> && CallDefinition<TwelveBytes>);
+static_assert(!CallDefinition<TwelveBytesAndHeader> && !CallDefinition<TwelveBytesAndList> &&
+              !CallDefinition<FourBytesAndResults>);
 
 struct Embedder {
   static constexpr uint64_t kRefused = 0xBAD;

@@ -67,6 +67,20 @@ concept GuestBlock =
     (std::is_trivially_copyable_v<T> && std::has_unique_object_representations_v<T> &&
      alignof(T) <= alignof(uint64_t) && sizeof(T) <= kPageSize);
 
+// What follows the fixed part of a block begins at a multiple of 8 bytes.
+template <typename D>
+concept AlignedLists =
+    (kBlockSize<typename D::Input> % sizeof(uint64_t) == 0 ||
+     (!D::kTakesVariableHeader && std::is_same_v<typename D::Element, NoData>)) &&
+    (kBlockSize<typename D::Output> % sizeof(uint64_t) == 0 ||
+     std::is_same_v<typename D::Result, NoData>);
+
+// What a definition (definition.h) has to be like.
+template <typename D>
+concept CallDefinition =
+    GuestBlock<typename D::Input> && GuestBlock<typename D::Output> &&
+    GuestBlock<typename D::Element> && GuestBlock<typename D::Result> && AlignedLists<D>;
+
 // Whether a fast call of this definition needs no XMM register and no answer but its status.
 template <typename D>
 inline constexpr bool kFitsTwoRegisters =
@@ -75,9 +89,7 @@ inline constexpr bool kFitsTwoRegisters =
     D::kOutputTail == 0;
 
 // What the dispatcher has to know of a definition.
-template <typename D>
-  requires GuestBlock<typename D::Input> && GuestBlock<typename D::Output> &&
-               GuestBlock<typename D::Element> && GuestBlock<typename D::Result>
+template <CallDefinition D>
 inline constexpr CallShape kShapeOf = {
     .input = kBlockSize<typename D::Input>,
     .output = kBlockSize<typename D::Output>,
