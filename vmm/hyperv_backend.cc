@@ -14,15 +14,22 @@
 namespace hvkit::vmm {
 namespace {
 
+// Of either back end.
+template <typename Backend>
+typename Backend::Options OptionsOf(const HypervSetup& setup, uint32_t vp_count,
+                                    const std::optional<hyperv::KvmLeaf>& kvm_leaf) {
+  return {.in_force = setup.resolution.in_force,
+          .facts = setup.facts,
+          .kvm_leaf = kvm_leaf,
+          .vp_count = vp_count};
+}
+
 class KernelHyperv final : public HypervBackend {
  public:
   KernelHyperv(const HypervSetup& setup, uint32_t vp_count,
                const std::optional<hyperv::KvmLeaf>& kvm_leaf, HypervHost host)
       : latch_(host.latch),
-        backend_({.in_force = setup.resolution.in_force,
-                  .facts = setup.facts,
-                  .kvm_leaf = kvm_leaf,
-                  .vp_count = vp_count},
+        backend_(OptionsOf<vcpu::KernelBackend>(setup, vp_count, kvm_leaf),
                  {.vm = host.vm,
                   .memory = host.memory,
                   .kick = std::move(host.kick),
@@ -73,10 +80,7 @@ class UserHyperv final : public HypervBackend {
              const std::optional<hyperv::KvmLeaf>& kvm_leaf, HypervHost host)
       : has_synic_(setup.resolution.in_force.Has(hyperv::Enlightenment::kSynic)),
         events_(host.latch),
-        backend_({.in_force = setup.resolution.in_force,
-                  .facts = setup.facts,
-                  .kvm_leaf = kvm_leaf,
-                  .vp_count = vp_count},
+        backend_(OptionsOf<vcpu::UserBackend>(setup, vp_count, kvm_leaf),
                  {.vm = host.vm,
                   .memory = host.memory,
                   .events = events_,

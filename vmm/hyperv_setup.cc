@@ -2,9 +2,7 @@
 
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "absl/strings/string_view.h"
+#include "hyperv/enlightenments/cpu_flag_text.h"
 #include "hyperv/enlightenments/enlightenment.h"
 #include "kvm_ioctls/status_macros.h"
 
@@ -13,36 +11,6 @@ namespace {
 
 using hyperv::Enlightenment;
 using hyperv::EnlightenmentSet;
-
-absl::string_view VendorId(const EnlightenmentSet& set) {
-  const absl::string_view padded(set.vendor_id().data(), set.vendor_id().size());
-  return padded.substr(0, padded.find('\0'));
-}
-
-// The value as --cpu would take it; nothing for a plain switch.
-std::optional<std::string> ValueOf(Enlightenment e, const EnlightenmentSet& set) {
-  const hyperv::HypervisorVersion& version = set.version();
-  switch (e) {
-    case Enlightenment::kSpinlocks:
-      return absl::StrFormat("%#x", set.spinlocks());
-    case Enlightenment::kVendorId:
-      return std::string(VendorId(set));
-    case Enlightenment::kVersionIdBuild:
-      return absl::StrFormat("%#x", version.build);
-    case Enlightenment::kVersionIdMajor:
-      return absl::StrCat(version.major_version);
-    case Enlightenment::kVersionIdMinor:
-      return absl::StrCat(version.minor_version);
-    case Enlightenment::kVersionIdSpack:
-      return absl::StrCat(version.service_pack);
-    case Enlightenment::kVersionIdSbranch:
-      return absl::StrCat(version.service_branch);
-    case Enlightenment::kVersionIdSnumber:
-      return absl::StrCat(version.service_number);
-    default:
-      return std::nullopt;
-  }
-}
 
 // Whether the set in force will have it, as far as the machine does.
 bool IsAskedFor(Enlightenment e, const hyperv::CpuSpec& spec) {
@@ -94,7 +62,7 @@ EnlightenmentsInForce ToEvent(const HypervSetup& setup) {
     const std::string name(info.name);
     const EnlightenmentSet& in_force = setup.resolution.in_force;
     if (in_force.Has(info.id)) {
-      event.in_force.push_back({name, ValueOf(info.id, in_force)});
+      event.in_force.push_back({name, hyperv::ValueText(info.id, in_force)});
     } else {
       event.absent.push_back({name, setup.resolution.absent_reason(info.id)});
     }
