@@ -102,6 +102,10 @@ void TimerfdScheduler::SetDeadline(VpIndex vp, std::optional<RefTime> deadline) 
   if (met) kick_(vp);
 }
 
+RefTime TimerfdScheduler::Reached(VpIndex vp) const {
+  return RefTime(slots_[vp.value()]->reached.load(std::memory_order_acquire));
+}
+
 void TimerfdScheduler::Suspend() {
   for (const std::unique_ptr<Slot>& slot : slots_) {
     absl::MutexLock lock(&slot->mutex);
@@ -163,6 +167,7 @@ bool TimerfdScheduler::Arm(Slot& slot) const {
   const RefTime now = clock_.Now();
   if (*slot.deadline <= now) {
     slot.deadline.reset();
+    slot.reached.store(now.ticks(), std::memory_order_release);
     Disarm(slot);
     return true;
   }

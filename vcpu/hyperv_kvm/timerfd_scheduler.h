@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -48,6 +49,10 @@ class TimerfdScheduler final : public hyperv::VpScheduler {
 
   void Kick(hyperv::VpIndex vp) override;
   void SetDeadline(hyperv::VpIndex vp, std::optional<hyperv::RefTime> deadline) override;
+  // The latest time at which a deadline of the VP was found to be met. Who polls the VP polls with
+  // no earlier one: its own clock may read a little less than the other processor's did, and a met
+  // deadline is not waited for again. Below vp_count.
+  [[nodiscard]] hyperv::RefTime Reached(hyperv::VpIndex vp) const;
 
   // For a partition whose reference time stands still: no timer runs, deadlines are kept.
   void Suspend();
@@ -60,6 +65,7 @@ class TimerfdScheduler final : public hyperv::VpScheduler {
     std::optional<hyperv::RefTime> deadline ABSL_GUARDED_BY(mutex);
     bool suspended ABSL_GUARDED_BY(mutex) = false;
     bool armed ABSL_GUARDED_BY(mutex) = false;
+    std::atomic<uint64_t> reached{0};  // in ticks; written under the mutex
     kvm::UniqueFd timer;
   };
 

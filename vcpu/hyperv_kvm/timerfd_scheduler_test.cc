@@ -131,6 +131,17 @@ TEST_F(TimerfdSchedulerTest, EarlierDeadlineReplacesALaterOne) {
   EXPECT_EQ(Kicks(), Vps{0});
 }
 
+TEST_F(TimerfdSchedulerTest, TimeAtWhichADeadlineWasMetIsRemembered) {
+  EXPECT_EQ(scheduler_->Reached(VpIndex(0)), RefTime(0));
+  const RefTime deadline = RefTime(0) + kMillisecond;
+  scheduler_->SetDeadline(VpIndex(0), deadline);
+  EXPECT_EQ(scheduler_->Reached(VpIndex(0)), RefTime(0));
+  clock_.Set(deadline + kMillisecond);
+  WaitForKicks(1);
+  EXPECT_EQ(scheduler_->Reached(VpIndex(0)), deadline + kMillisecond);
+  EXPECT_EQ(scheduler_->Reached(VpIndex(1)), RefTime(0));
+}
+
 TEST_F(TimerfdSchedulerTest, MetDeadlineIsForgotten) {
   scheduler_->SetDeadline(VpIndex(0), RefTime(0));
   WaitForLaterTimer(RefTime(0) + kMillisecond);

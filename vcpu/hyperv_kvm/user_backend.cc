@@ -1,6 +1,8 @@
 #include "vcpu/hyperv_kvm/user_backend.h"
 
+#include <algorithm>
 #include <numeric>
+#include <tuple>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -38,15 +40,22 @@ class VpMsrs final : public MsrHandler {
 
   hyperv::MsrRead ReadMsr(uint32_t index) override { return vp_.ReadMsr(index); }
   hyperv::MsrOutcome WriteMsr(uint32_t index, uint64_t value) override {
-    const hyperv::MsrOutcome outcome = vp_.WriteMsr(index, value);
     const std::optional<uint32_t> sint = SintOfMsr(index);
-    if (sint.has_value() && outcome == hyperv::MsrOutcome::kHandled) {
-      auto_eoi_.SetSint(vcpu_, vp_.index(), *sint, hyperv::tlfs::Sint{value}).IgnoreError();
-    }
-    return outcome;
+    return sint.has_value() ? WriteSint(index, *sint, value) : vp_.WriteMsr(index, value);
   }
 
  private:
+  // A SINT that KVM does not take is not written: the guest would wait for interrupts that never
+  // end.
+  hyperv::MsrOutcome WriteSint(uint32_t index, uint32_t sint, uint64_t value) {
+    const hyperv::MsrRead before = vp_.ReadMsr(index);
+    const hyperv::MsrOutcome outcome = vp_.WriteMsr(index, value);
+    if (outcome != hyperv::MsrOutcome::kHandled) return outcome;
+    if (auto_eoi_.SetSint(vcpu_, vp_.index(), sint, hyperv::tlfs::Sint{value}).ok()) return outcome;
+    std::ignore = vp_.WriteMsr(index, before.value);
+    return hyperv::MsrOutcome::kGeneralProtection;
+  }
+
   hyperv::VirtualProcessor& vp_;
   AutoEoi& auto_eoi_;
   const kvm::Vcpu& vcpu_;
@@ -195,7 +204,9 @@ void UserBackend::OnTscWrite(VpIndex vp, kvm::MsrExit exit) {
   exit.SetWritten();
 }
 
-void UserBackend::OnKicked(VpIndex vp) { partition_->FindVp(vp)->Poll(clock_->Now()); }
+void UserBackend::OnKicked(VpIndex vp) {
+  partition_->FindVp(vp)->Poll(std::max(clock_->Now(), scheduler_->Reached(vp)));
+}
 
 void UserBackend::Pause() {
   clock_->Freeze();
