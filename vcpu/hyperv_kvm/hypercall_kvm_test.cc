@@ -65,7 +65,6 @@ constexpr uint64_t kFast = HypercallControl::Fast::kMask;
 constexpr uint64_t kIopl3 = uint64_t{3} << 12;
 constexpr uint64_t kRflagsFixed = 2;
 constexpr uint64_t kPageUser = uint64_t{1} << 2;
-constexpr uint64_t kCr3Pwt = uint64_t{1} << 3;
 
 using Words = std::vector<uint64_t>;
 
@@ -426,15 +425,18 @@ TEST_P(HypercallKvmTest, FastOutputComesInXmmRegistersThatTheGuestNeverUsed) {
 }
 
 TEST_P(HypercallKvmTest, FlushLeavesTheGuestsRegistersAlone) {
+  constexpr size_t kTaskPriority = 0x80;
+  constexpr char kPriority = 0x4F;
   ASSERT_OK(SetLongMode(vcpu(), {.tables = UserKvmMachine::kTables}));
+  ASSERT_OK_AND_ASSIGN(kvm_lapic_state apic, vcpu().GetLapic());
+  apic.regs[kTaskPriority] = kPriority;
+  ASSERT_OK(vcpu().SetLapic(apic));
   ASSERT_OK_AND_ASSIGN(const kvm_sregs before, vcpu().GetSregs());
-  for (SregsForm form : {SregsForm::kSregs, SregsForm::kSregs2}) {
-    ASSERT_OK(FlushTlb(vcpu(), form));
-    ASSERT_OK_AND_ASSIGN(const kvm_sregs after, vcpu().GetSregs());
-    EXPECT_EQ(after.cr3, before.cr3);
-    EXPECT_EQ(after.cr3 & kCr3Pwt, 0u);
-    EXPECT_EQ(std::memcmp(&after, &before, sizeof(after)), 0);
-  }
+  ASSERT_OK(VcpuTlb(vcpu()).Flush());
+  ASSERT_OK_AND_ASSIGN(const kvm_sregs after, vcpu().GetSregs());
+  EXPECT_EQ(std::memcmp(&after, &before, sizeof(after)), 0);
+  ASSERT_OK_AND_ASSIGN(apic, vcpu().GetLapic());
+  EXPECT_EQ(apic.regs[kTaskPriority], kPriority);
 }
 
 TEST_P(HypercallKvmTest, GuestFlushesItsOwnTlbAndGoesOn) {

@@ -14,23 +14,8 @@ namespace {
 
 using hyperv::VpIndex;
 
-constexpr uint64_t kCr3Pwt = uint64_t{1} << 3;
-
-absl::Status FlushBySregs(const kvm::Vcpu& vcpu) {
-  HVKIT_ASSIGN_OR_RETURN(kvm_sregs sregs, vcpu.GetSregs());
-  sregs.cr3 ^= kCr3Pwt;
-  HVKIT_RETURN_IF_ERROR(vcpu.SetSregs(sregs));
-  sregs.cr3 ^= kCr3Pwt;
-  return vcpu.SetSregs(sregs);
-}
-
-absl::Status FlushBySregs2(const kvm::Vcpu& vcpu) {
-  HVKIT_ASSIGN_OR_RETURN(kvm_sregs2 sregs, vcpu.GetSregs2());
-  sregs.cr3 ^= kCr3Pwt;
-  HVKIT_RETURN_IF_ERROR(vcpu.SetSregs2(sregs));
-  sregs.cr3 ^= kCr3Pwt;
-  return vcpu.SetSregs2(sregs);
-}
+constexpr uint32_t kMsrEfer = 0xC0000080;
+constexpr uint64_t kEferNxe = uint64_t{1} << 11;
 
 // The VPs that a call found in the guest. Much room, of which little is used: not initialised.
 struct Inside {
@@ -41,8 +26,15 @@ using AllInside = std::array<Inside, hyperv::VpSet::kMaxVps>;
 
 }  // namespace
 
-absl::Status FlushTlb(const kvm::Vcpu& vcpu, SregsForm form) {
-  return form == SregsForm::kSregs2 ? FlushBySregs2(vcpu) : FlushBySregs(vcpu);
+VcpuTlb::VcpuTlb(const kvm::Vcpu& vcpu) : vcpu_(vcpu), changes_(2) {
+  for (kvm_msr_entry& change : changes_.entries()) change.index = kMsrEfer;
+}
+
+absl::Status VcpuTlb::Flush() {
+  HVKIT_ASSIGN_OR_RETURN(const uint64_t efer, vcpu_.GetMsr(kMsrEfer));
+  changes_.entries()[0].data = efer ^ kEferNxe;
+  changes_.entries()[1].data = efer;
+  return vcpu_.SetMsrs(changes_);
 }
 
 GateTlbFlusher::GateTlbFlusher(std::vector<EntryGate*> gates, KickVp kick)

@@ -1,8 +1,9 @@
 // Flushes of guest TLBs from user space. KVM has no call for it: a VP's TLB is flushed on its own
-// thread by changing a paging bit and changing it back (KVM_SET_SREGS: any change of CR3 makes KVM
-// drop what it and the processor have cached), and other VPs are asked through their entry gates.
-// Sources: __set_sregs() and kvm_mmu_reset_context() in Linux's arch/x86/kvm; the protocol is in
-// vcpu/entry_gate.h.
+// thread by changing EFER.NXE and changing it back (KVM_SET_MSRS: the change makes KVM drop the
+// roots of its page tables, and a new root begins with a flush of what it and the processor have
+// cached), and other VPs are asked through their entry gates. The guest's other registers are not
+// touched: KVM_SET_SREGS would load PDPTRs anew and lose TPR bits 3:0. Sources: set_efer() and
+// kvm_mmu_reset_context() in Linux's arch/x86/kvm; the protocol is in vcpu/entry_gate.h.
 //
 // Every flush is of everything: lists of addresses, address spaces and the wish to keep global
 // translations are not looked at. The TLFS lets a hypervisor flush more.
@@ -16,17 +17,24 @@
 #include "absl/status/status.h"
 #include "hyperv/host/ids.h"
 #include "hyperv/host/tlb_flusher.h"
+#include "kvm_ioctls/fam.h"
 #include "kvm_ioctls/vcpu.h"
 #include "vcpu/entry_gate.h"
 
 namespace hvkit::vcpu {
 
-// How to change system registers without losing anything: KVM_CAP_SREGS2 keeps the PDPTRs of PAE
-// paging as they are; KVM_SET_SREGS loads them anew from memory.
-enum class SregsForm : uint8_t { kSregs, kSregs2 };
+// The TLB of one vCPU. *VP thread*.
+class VcpuTlb {
+ public:
+  explicit VcpuTlb(const kvm::Vcpu& vcpu);  // outlives this object
 
-// Flushes the TLB of a vCPU that is out of the guest, an exit pending or not. *VP thread*.
-[[nodiscard]] absl::Status FlushTlb(const kvm::Vcpu& vcpu, SregsForm form);
+  // Out of the guest, an exit pending or not. Two ioctls; allocates nothing.
+  [[nodiscard]] absl::Status Flush();
+
+ private:
+  const kvm::Vcpu& vcpu_;
+  kvm::Msrs changes_;
+};
 
 // Asks the VPs' gates. Whoever owns a gate flushes when its TryEnter fails. A call is over when
 // every VP of the set has been out of the guest since it began: those that were in the guest are

@@ -148,12 +148,8 @@ absl::Status UserBackend::StartHypercalls() {
   msrs_ = std::make_unique<BackendMsrs>(*partition_, auto_eoi_, hooks_);
   registers_.emplace(partition_->privileges(), Cpuid(), *msrs_);
   const auto sync_sets = static_cast<uint64_t>(options_.facts.Capability(KVM_CAP_SYNC_REGS));
-  const bool sregs2 = options_.facts.Capability(KVM_CAP_SREGS2) != 0;
   const UserHypercalls::Options options{
-      .port = options_.hypercall_port,
-      .sync_sets = sync_sets,
-      .sregs_form = sregs2 ? SregsForm::kSregs2 : SregsForm::kSregs,
-      .flush = options_.policy.flush};
+      .port = options_.hypercall_port, .sync_sets = sync_sets, .flush = options_.policy.flush};
   HVKIT_ASSIGN_OR_RETURN(hypercalls_, UserHypercalls::Create(options,
                                                              {.partition = *partition_,
                                                               .memory = host_.memory,

@@ -35,8 +35,7 @@ UserHypercalls::UserHypercalls(Host host)
 void UserHypercalls::AddVps(const Options& options, std::span<KvmRunner* const> runners) {
   const UserVp::Surroundings surroundings{.page = host_.partition.hypercall_page(),
                                           .dispatcher = dispatcher_,
-                                          .sync_sets = options.sync_sets,
-                                          .sregs_form = options.sregs_form};
+                                          .sync_sets = options.sync_sets};
   std::vector<EntryGate*> gates;
   for (KvmRunner* runner : runners) {
     const VpIndex vp(static_cast<uint32_t>(vps_.size()));

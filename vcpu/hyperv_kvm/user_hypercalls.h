@@ -60,7 +60,6 @@ class UserHypercalls final : public hyperv::VpStarter {
   struct Options {
     uint8_t port = 0;
     uint64_t sync_sets = 0;  // KVM_CAP_SYNC_REGS
-    SregsForm sregs_form = SregsForm::kSregs;
     hyperv::FlushPolicy flush = {};
   };
   // All outlive this object; what may be null is not offered.

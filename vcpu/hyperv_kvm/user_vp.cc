@@ -21,9 +21,9 @@ HvStatus AnswerTo(const absl::Status& started) {
 UserVp::UserVp(hyperv::VpIndex vp, StartRequest::Boot boot, KvmRunner& runner,
                const Surroundings& surroundings)
     : runner_(runner),
-      sregs_form_(surroundings.sregs_form),
       port_(vp, runner, surroundings.sync_sets, surroundings.page, surroundings.dispatcher),
-      start_(boot) {}
+      start_(boot),
+      tlb_(runner.vcpu()) {}
 
 std::optional<HvStatus> UserVp::RequestStart(hyperv::VpIndex caller,
                                              const hyperv::tlfs::InitialVpContext& context) {
@@ -36,14 +36,11 @@ absl::StatusOr<PortClaim> UserVp::OnHookedPort() {
   return port_.OnOut();
 }
 
-// A guest can get its own registers into a form that KVM_SET_SREGS refuses (CS.L without long mode,
-// for one): it then keeps translations, which only it can come to harm by.
 absl::Status UserVp::BeforeEntry() {
   if (const hyperv::tlfs::InitialVpContext* const context = start_.Take(); context != nullptr) {
     start_.Answer(AnswerTo(StartVcpu(runner_.vcpu(), *context)));
   }
-  const absl::Status flushed = FlushTlb(runner_.vcpu(), sregs_form_);
-  return absl::IsInvalidArgument(flushed) ? absl::OkStatus() : flushed;
+  return tlb_.Flush();
 }
 
 }  // namespace hvkit::vcpu

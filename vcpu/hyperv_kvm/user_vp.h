@@ -30,7 +30,6 @@ class UserVp final : public RunHooks {
     const hyperv::HypercallPage& page;
     const hyperv::Dispatcher& dispatcher;
     uint64_t sync_sets;  // KVM_CAP_SYNC_REGS
-    SregsForm sregs_form;
   };
 
   // kWaits: for INIT and SIPI, or for a start by hypercall.
@@ -60,10 +59,10 @@ class UserVp final : public RunHooks {
   void NoteRunning() { start_.NoteRunning(); }
 
   KvmRunner& runner_;
-  const SregsForm sregs_form_;
   EntryGate gate_;
   HypercallPort port_;
   StartRequest start_;
+  VcpuTlb tlb_;
 };
 
 }  // namespace hvkit::vcpu
