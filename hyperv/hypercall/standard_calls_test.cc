@@ -381,6 +381,57 @@ TEST(RetargetCall, SetOfProcessorsIsInTheVariableHeader) {
   EXPECT_EQ(guest.host.retargeter.vps, (Vps{0, 65}));
 }
 
+// {partition, device, entry's source, entry, reserved, vector and flags, mask of processors}.
+using RetargetWords = Words<7>;
+constexpr RetargetWords kRetarget = {tlfs::kPartitionIdSelf,
+                                     TestRetargeter::kDevice,
+                                     tlfs::InterruptEntry::kMsi,
+                                     0xFEE00000,
+                                     0,
+                                     uint64_t{1} << 32 | 0x41,
+                                     0b101};
+
+TEST(RetargetCall, MaskOfProcessorsIsInTheFixedPart) {
+  TestGuest guest;
+  EXPECT_EQ(guest.Call(CallCode::kRetargetDeviceInterrupt, kRetarget).status, HvStatus::kSuccess);
+  EXPECT_EQ(guest.host.retargeter.vector, 0x41);
+  EXPECT_TRUE(guest.host.retargeter.multicast);
+  EXPECT_EQ(guest.host.retargeter.entry.source, tlfs::InterruptEntry::kMsi);
+  EXPECT_EQ(guest.host.retargeter.entry.entry, 0xFEE00000u);
+  EXPECT_EQ(guest.host.retargeter.vps, (Vps{0, 2}));
+}
+
+TEST(RetargetCall, EachWordThatIsWrongIsRefused) {
+  struct Case {
+    size_t word;
+    uint64_t value;
+    HvStatus status;
+  };
+  const Case cases[] = {{0, 1, HvStatus::kInvalidPartitionId},
+                        {1, 1, HvStatus::kInvalidDeviceId},
+                        {2, uint64_t{1} << 32 | 1, HvStatus::kInvalidParameter},
+                        {4, 1, HvStatus::kInvalidParameter},
+                        {5, 0x0F, HvStatus::kInvalidParameter},
+                        {5, 0x100, HvStatus::kInvalidParameter},
+                        {5, uint64_t{4} << 32 | 0x41, HvStatus::kInvalidParameter},
+                        {5, uint64_t{2} << 32 | 0x41, HvStatus::kInvalidHypercallInput},
+                        {6, 0, HvStatus::kInvalidParameter}};
+  for (const Case& wrong : cases) {
+    TestGuest guest;
+    RetargetWords input = kRetarget;
+    input[wrong.word] = wrong.value;
+    EXPECT_EQ(guest.Call(CallCode::kRetargetDeviceInterrupt, input).status, wrong.status)
+        << wrong.word << ": " << wrong.value;
+    EXPECT_EQ(guest.host.retargeter.vector, 0);
+  }
+}
+
+TEST(RetargetCall, HeaderWithoutASetIsRefused) {
+  TestGuest guest;
+  EXPECT_EQ(guest.Call(CallCode::kRetargetDeviceInterrupt, kRetarget, VariableWords(1)).status,
+            HvStatus::kInvalidHypercallInput);
+}
+
 TEST(RetargetCall, TargetWithoutProcessorsIsRefused) {
   TestGuest guest;
   const CallAnswer answer =

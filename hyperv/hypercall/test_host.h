@@ -126,15 +126,19 @@ class TestRetargeter final : public InterruptRetargeter {
  public:
   static constexpr uint64_t kDevice = 0x77;
 
-  tlfs::HvStatus Retarget(uint64_t device, const tlfs::InterruptEntry&,
+  tlfs::HvStatus Retarget(uint64_t device, const tlfs::InterruptEntry& which,
                           const InterruptTarget& target) override {
     if (device != kDevice) return tlfs::HvStatus::kInvalidDeviceId;
+    entry = which;
     vector = target.vector.value();
+    multicast = target.multicast;
     vps = Members(target.vps);
     return tlfs::HvStatus::kSuccess;
   }
 
+  tlfs::InterruptEntry entry;
   uint8_t vector = 0;
+  bool multicast = false;
   std::vector<uint32_t> vps;
 };
 
