@@ -10,6 +10,7 @@
 #include "testing/differential/program.h"
 #include "testing/differential/settling.h"
 #include "testing/differential/steps.h"
+#include "testing/guests/lib/boot_info.h"
 #include "testing/guests/lib/callers.h"
 #include "testing/guests/lib/guest.h"
 #include "testing/guests/lib/hyperv.h"
@@ -68,7 +69,7 @@ void RunBatchOn(unsigned vp) {
   testing::BatchHeader batch;
   std::memcpy(&batch, at, sizeof(batch));
   at += sizeof(batch);
-  auto* records = reinterpret_cast<Record*>(testing::kRecordsAt);
+  auto* records = const_cast<Record*>(AtAddress<Record>(testing::kRecordsAt));
   for (uint32_t i = 0; i < batch.programs; ++i) {
     testing::ProgramHeader header;
     std::memcpy(&header, at, sizeof(header));

@@ -212,6 +212,12 @@ constexpr Row kRows[] = {
                       CallCode::kStartVirtualProcessor, CallCode::kGetVpIndexFromApicId}) &&
               Answered(s, HvStatus::kInvalidHypercallCode, HvStatus::kAccessDenied);
      }},
+    {{"Fast extended calls, and fast PostDebugData and RetrieveDebugData", false},
+     [](const Sighting& s) {
+       return IsCall(s.step(), {CallCode::kPostDebugData, CallCode::kRetrieveDebugData}) &&
+              (s.step().value & HypercallControl::Fast::kMask) != 0 &&
+              Answered(s, HvStatus::kInvalidParameter, HvStatus::kInvalidHypercallCode);
+     }},
     {{"CRASH_CTL reads", false},
      [](const Sighting& s) {
        return IsMsr(s.step(), MsrIndex::kCrashCtl) && s.kernel.fault == s.user.fault &&

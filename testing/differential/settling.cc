@@ -20,10 +20,12 @@ using tlfs::MsrIndex;
 // Above what any program's TPR holds back (generator.cc).
 constexpr uint8_t kWakeVector = 0xe0;
 constexpr uint8_t kSettledVector = 0xe1;
-// Of 100 ns. Threads of the VMM run while the processor is halted. A host that lets the rig wait
-// ends the first round at once, but hardly the second.
-constexpr uint64_t kRoundTicks = testing::kSoonest + 500;
-constexpr int kRounds = 2;
+// Of 100 ns. Threads run while the processor is halted; those for devices wake each other. A host
+// that lets the rig wait ends the first round at once, but hardly the next.
+constexpr uint64_t kTimerRound = testing::kSoonest + 500;
+constexpr uint64_t kDeviceRound = 3000;
+constexpr int kTimerRounds = 2;
+constexpr int kDeviceRounds = 4;
 constexpr unsigned kMostCounted = 15;
 
 // Of the x2APIC (Intel SDM volume 3, table 11-6).
@@ -70,11 +72,11 @@ tlfs::StimerConfig SettlingConfig() {
   return config;
 }
 
-void SettleOnce() {
+void Settle(uint64_t ticks) {
   constexpr uint32_t kCount = static_cast<uint32_t>(MsrIndex::kStimer0Count) + 2 * kSettlingTimer;
   volatile bool& settled = g_logs[ThisVp()].settled;
   settled = false;
-  (void)WriteMsr(kCount, ReadMsr(MsrIndex::kTimeRefCount).value + kRoundTicks);
+  (void)WriteMsr(kCount, ReadMsr(MsrIndex::kTimeRefCount).value + ticks);
   while (!settled) AwaitInterrupt();
 }
 
@@ -106,8 +108,12 @@ bool LetInterruptsIn() {
   return counted;
 }
 
-void Settle() {
-  for (int round = 0; round < kRounds; ++round) SettleOnce();
+void SettleTimers() {
+  for (int round = 0; round < kTimerRounds; ++round) Settle(kTimerRound);
+}
+
+void SettleDevices() {
+  for (int round = 0; round < kDeviceRounds; ++round) Settle(kDeviceRound);
 }
 
 void AwaitInterrupt() { WaitForInterrupt(); }

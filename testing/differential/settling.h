@@ -20,10 +20,12 @@ void PrepareVpSettling();
 // Takes the interrupts that are pending. Whether one of those that are counted came.
 bool LetInterruptsIn();
 
-// Halts until the timers that are due before now have expired and what other threads of the VMM do
-// for this VP, unasked, is done: the deadline of the timer that ends it comes after those of others
-// that were at most kSoonest (program.h) from now when they were set.
-void Settle();
+// Halts until the timers that are due before now have expired: the deadline of the timer that ends
+// it comes after those of others that were at most kSoonest (program.h) from now when they were
+// set.
+void SettleTimers();
+// Halts until the threads of the VMM that nobody waits for have done what this VP has set off.
+void SettleDevices();
 
 // Halts with interrupts on until one has come, its own or another. None is lost that comes after
 // the caller turned them off.

@@ -11,6 +11,7 @@
 #include "hyperv/tlfs/synic.h"
 #include "hyperv/tlfs/timer.h"
 #include "testing/differential/settling.h"
+#include "testing/guests/lib/boot_info.h"
 #include "testing/guests/lib/callers.h"
 #include "testing/guests/lib/cpu.h"
 #include "testing/guests/lib/hyperv.h"
@@ -67,8 +68,10 @@ void Zero(void* at, size_t size) {
   asm volatile("rep stosq" : "+D"(at), "+c"(words) : "a"(uint64_t{0}) : "memory");
 }
 
-void SettleDevices() {
-  if (g_devices_take_part.load(std::memory_order_relaxed)) Settle();
+void* At(uint64_t address) { return const_cast<uint8_t*>(AtAddress<uint8_t>(address)); }
+
+void SettleDevicesInUse() {
+  if (g_devices_take_part.load(std::memory_order_relaxed)) SettleDevices();
 }
 
 uint64_t Now() { return ReadMsr(MsrIndex::kTimeRefCount).value; }
@@ -126,7 +129,7 @@ Record Write(const Step& step) {
   const uint64_t value = Resolve(step.value);
   Record record = {.fault = WriteMsr(step.index, value).vector};
   if (IsMsr(step, MsrIndex::kGuestOsId) || IsMsr(step, MsrIndex::kHypercall)) NoteHypercalls();
-  if (IsSynicMsr(step)) SettleDevices();
+  if (IsSynicMsr(step)) SettleDevicesInUse();
   if (IsMsr(step, MsrIndex::kEoi) || IsMsr(step, MsrIndex::kIcr)) return record;
   ReadBack(step, record);
   return record;
@@ -173,7 +176,7 @@ Record Call(const Step& step) {
   const uint64_t output = Hash(g_output[cpu], kOutputBytes);
   Zero(g_output[cpu], kOutputBytes);
   Zero(&g_input[cpu][step.index], sizeof(step.words));
-  if (ReachesDevices(step)) SettleDevices();
+  if (ReachesDevices(step)) SettleDevicesInUse();
   return {.fault = answer.fault.vector,
           .detail = std::memcmp(before.xmm, registers.xmm, sizeof(before.xmm)) == 0 ? 0U : 1U,
           .value = answer.result,
@@ -181,7 +184,7 @@ Record Call(const Step& step) {
 }
 
 tlfs::Message& SlotOf(uint64_t page, unsigned sint) {
-  return reinterpret_cast<tlfs::MessagePage*>(page)->slots[sint];
+  return static_cast<tlfs::MessagePage*>(At(page))->slots[sint];
 }
 
 // The times of a timer's message are not to be found later, below a shorter one or as no message.
@@ -194,7 +197,7 @@ Record Store(const Step& step) {
   if (step.index % sizeof(tlfs::Message) == 0) {
     ForgetTimes(SlotOf(page, step.index / sizeof(tlfs::Message)));
   }
-  *reinterpret_cast<volatile uint64_t*>(page + step.index) = step.value;
+  *static_cast<volatile uint64_t*>(At(page + step.index)) = step.value;
   return {};
 }
 
@@ -254,7 +257,7 @@ Record FreeSlot(const Step& step) {
   const bool waits = (header.flags.raw & tlfs::MessageFlags::MessagePending::kMask) != 0;
   if (waits || step.value == 1) {
     (void)WriteMsr(MsrIndex::kEom, 0);
-    SettleDevices();
+    SettleDevicesInUse();
   }
   return record;
 }
@@ -269,7 +272,7 @@ Record ArmTimer(const Step& step) {
   vp.timer_counts[step.sint] = count;
   NoteWritten(vp, TimerCountMsr(step.sint));
   Record record = {.fault = WriteMsr(TimerCountMsr(step.sint), count).vector};
-  if (step.index == 1 && step.value < testing::kSoonest) Settle();
+  if (step.index == 1 && step.value < testing::kSoonest) SettleTimers();
   const MsrRead read = ReadMsr(TimerCountMsr(step.sint));
   record.fault2 = read.fault.vector;
   record.value = read.value - count;
@@ -292,7 +295,7 @@ Record Tick(const Step& step) {
   Record record = {.fault = WriteMsr(TimerCountMsr(step.sint) - 1, config.raw).vector};
   record.fault2 = WriteMsr(TimerCountMsr(step.sint), step.value).vector;
   const uint64_t end = Now() + kPatience;
-  while (CountOf(vector) < 2 && Now() < end) Settle();
+  while (CountOf(vector) < 2 && Now() < end) SettleTimers();
   record.detail = CountOf(vector) < 2 ? 0 : 2;
   (void)WriteMsr(TimerCountMsr(step.sint) - 1, 0);
   LetInterruptsIn();
@@ -301,7 +304,7 @@ Record Tick(const Step& step) {
 }
 
 Record TellInterrupts(const Step& step) {
-  if (LetInterruptsIn()) SettleDevices();
+  if (LetInterruptsIn()) SettleDevicesInUse();
   return {.value = TakeInterrupts(static_cast<unsigned>(step.value))};
 }
 
@@ -331,7 +334,7 @@ Record UseTestdev(const Step& step) {
     g_devices_take_part = true;
   }
   Command(static_cast<uint8_t>(step.value), connection);
-  if (undo == 0) SettleDevices();
+  if (undo == 0) SettleDevicesInUse();
   return {};
 }
 
@@ -407,7 +410,7 @@ void ClearOverlays(const Vp& vp, unsigned cpu) {
   for (const MsrIndex index : kOverlays) {
     if (!HasWritten(vp, index)) continue;
     (void)WriteMsr(index, testing::PageAt(cpu, 0) | 1);
-    Zero(reinterpret_cast<void*>(testing::PageAt(cpu, 0)), testing::kPageBytes);
+    Zero(At(testing::PageAt(cpu, 0)), testing::kPageBytes);
     (void)WriteMsr(index, 0);
   }
 }
@@ -438,11 +441,10 @@ void ResetVp() {
   ClearOverlays(vp, cpu);
   WriteBack(vp, false);
   if (vp.written_count != 0) (void)WriteMsr(MsrIndex::kEom, 0);
-  SettleDevices();
+  SettleDevicesInUse();
   LetInterruptsIn();
   (void)TakeInterrupts(0);
-  Zero(reinterpret_cast<void*>(testing::PageAt(cpu, 0)),
-       testing::kPagesPerCpu * testing::kPageBytes);
+  Zero(At(testing::PageAt(cpu, 0)), testing::kPagesPerCpu * testing::kPageBytes);
   vp = {};
 }
 
