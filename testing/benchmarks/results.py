@@ -12,7 +12,7 @@ NOISE = 0.03  # Differences below it are none: that far apart are two runs of on
 
 # What scenarios are about, by their names; the first that matches.
 GROUPS = [
-    ("Yardsticks", re.compile(r"^(rdtsc|\(harness\) empty loop)$")),
+    ("Yardsticks", re.compile(r"^(rdtsc|\(harness\) empty loop with black_box)$")),
     ("Hypercalls", re.compile(r"^(hc_|vpset_)")),
     ("MSRs, pages, CPUID", re.compile(r"^(msr_|ref_tsc|hypercall_page|simp |cpuid |lazy_eoi)")),
     ("SynIC and ports", re.compile(r"^(synic|ports_)")),
