@@ -23,6 +23,8 @@ using tlfs::HypercallControl;
 using tlfs::MsrIndex;
 
 constexpr uint8_t kGeneralProtection = 13;
+constexpr uint64_t kReservedForKvm =
+    HypercallControl::kReservedMask | HypercallControl::Nested::kMask;
 constexpr uint64_t kSetFormats = 2;
 constexpr uint64_t kCrashMessagesTaken = uint64_t{1} << 62;
 // Of EAX: to use the APIC's MSRs, and not to use AutoEOI.
@@ -210,7 +212,10 @@ constexpr Row kRows[] = {
                      {CallCode::kGetPartitionId, CallCode::kGetVpRegisters,
                       CallCode::kSetVpRegisters, CallCode::kRetargetDeviceInterrupt,
                       CallCode::kStartVirtualProcessor, CallCode::kGetVpIndexFromApicId}) &&
-              Answered(s, HvStatus::kInvalidHypercallCode, HvStatus::kAccessDenied);
+              Answered(s,
+                       (s.step().value & kReservedForKvm) == 0 ? HvStatus::kInvalidHypercallCode
+                                                               : HvStatus::kInvalidHypercallInput,
+                       HvStatus::kAccessDenied);
      }},
     {{"Fast extended calls, and fast PostDebugData and RetrieveDebugData", false},
      [](const Sighting& s) {

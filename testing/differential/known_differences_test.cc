@@ -138,6 +138,16 @@ TEST(KnownDifferencesTest, OtherSlotThanTheMaskedOneIsNoExcuse) {
   EXPECT_EQ(RowOf(program, Saw(1), Saw(0)), "A timer's message to a masked SINT");
 }
 
+TEST(KnownDifferencesTest, CallUnknownToKvmIsMalformedOnlyWithReservedBits) {
+  Step call = Call(CallCode::kSetVpRegisters);
+  const Record user = Said(HvStatus::kAccessDenied);
+  EXPECT_THAT(RowOf({call}, Said(HvStatus::kInvalidHypercallCode), user), StartsWith("Calls that"));
+  EXPECT_EQ(RowOf({call}, Said(HvStatus::kInvalidHypercallInput), user), "none");
+  call.value |= uint64_t{1} << 30;
+  EXPECT_THAT(RowOf({call}, Said(HvStatus::kInvalidHypercallInput), user),
+              StartsWith("Calls that"));
+}
+
 TEST(KnownDifferencesTest, HypercallWithAnIdIsNoExcuse) {
   const Step hypercall = Write(MsrIndex::kHypercall, kHypercallPageToken | 1);
   EXPECT_EQ(RowOf({hypercall}, Saw(0), Saw(2)), "HYPERCALL written without a guest OS id");
