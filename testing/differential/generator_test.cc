@@ -1,7 +1,9 @@
 #include "testing/differential/generator.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -40,6 +42,38 @@ TEST(GeneratorTest, ProgramsKeepTheirLimits) {
       EXPECT_THAT(program, SizeIs(AllOf(Ge(kMinGenerated), Le(kMaxGenerated))));
       EXPECT_THAT(program, Each(Field(&Step::cpu, Lt(cpus))));
       EXPECT_THAT(program, Each(Field(&Step::page, Lt(kPagesPerCpu))));
+    }
+  }
+}
+
+TEST(GeneratorTest, ShortProgramsAreAsManyAsTheHeaderSays) {
+  std::vector<size_t> sizes;
+  for (uint64_t seed = 0; seed < 2000; ++seed) sizes.push_back(Generate(seed, 1).size());
+  std::ranges::sort(sizes);
+  EXPECT_NEAR(static_cast<double>(sizes[1000]), 35, 4);
+  EXPECT_NEAR(static_cast<double>(sizes[1800]), 90, 9);
+  EXPECT_EQ(sizes.back(), kMaxGenerated);
+}
+
+// Then the others do not run, and may be interrupted.
+TEST(GeneratorTest, OnlyAProcessorThatActsAloneConnectsOthers) {
+  for (uint64_t seed = 0; seed < 300; ++seed) {
+    const Program program = Generate(seed, kMaxCpus);
+    uint8_t first = 0;  // of the phase
+    bool has_begun = false;
+    bool is_alone = true;
+    bool connects = false;
+    for (const Step& step : program) {
+      if (step.kind == StepKind::kBarrier) {
+        EXPECT_TRUE(is_alone || !connects) << seed;
+        has_begun = connects = false;
+        is_alone = true;
+        continue;
+      }
+      if (!has_begun) first = step.cpu;
+      has_begun = true;
+      is_alone = is_alone && step.cpu == first;
+      connects = connects || (step.kind == StepKind::kTestdev && step.page != step.cpu);
     }
   }
 }

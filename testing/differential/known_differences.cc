@@ -172,7 +172,7 @@ constexpr Row kRows[] = {
               (s.step().words[0] >> 32 & 0xffff) != 0 &&
               Answered(s, HvStatus::kInvalidPortId, HvStatus::kInvalidParameter);
      }},
-    {{"Event signalled while the SIEF page is off or the SINT masked", false},
+    {{"Event signalled while the SIEF page is off or the SINT masked", true},
      [](const Sighting& s) {
        return IsCall(s.step(), {CallCode::kSignalEvent}) && SignalsWhatIsOff(s) &&
               Answered(s, HvStatus::kSuccess, HvStatus::kInvalidSynicState);
