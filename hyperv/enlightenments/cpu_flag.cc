@@ -91,6 +91,8 @@ absl::string_view Nearest(absl::string_view name) {
   absl::string_view best;
   size_t best_distance = std::max<size_t>(2, name.size() / 3) + 1;
   const auto consider = [&](absl::string_view candidate) {
+    const auto [shorter, longer] = std::minmax({name.size(), candidate.size()});
+    if (longer - shorter >= best_distance) return;  // they are at least that far apart
     const size_t distance = Distance(name, candidate);
     if (distance >= best_distance) return;
     best_distance = distance;
