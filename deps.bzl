@@ -13,36 +13,45 @@ load("//third_party/linux:debian_kernel.bzl", "hvkit_debian_kernels")
 def hvkit_deps():
     """Repositories that hvkit's packages and their tests need."""
     bazel_support_deps()
-    maybe(debian_abseil, name = "com_google_absl")
-    maybe(
+    debian_libraries(maybe)
+
+def debian_libraries(define):
+    """The libraries, under their upstream names.
+
+    Args:
+      define: called with a repository rule and its attributes: `maybe`, or for bzlmod what just
+        calls the rule (third_party/bazel/extensions.bzl).
+    """
+    define(debian_abseil, name = "com_google_absl")
+    define(
         debian_sources_repository,
         name = "com_google_googletest",
         build_file = Label("//third_party/googletest:googletest.BUILD"),
         package = "googletest",
         path = "/usr/src/googletest",
     )
-    maybe(
+    define(
         debian_headers_repository,
         name = "com_github_google_benchmark",
         build_file = Label("//third_party/benchmark:benchmark.BUILD"),
         package = "libbenchmark-dev",
         probe = "/usr/include/benchmark/benchmark.h",
     )
-    maybe(
+    define(
         debian_headers_repository,
         name = "nlohmann_json",
         build_file = Label("//third_party/nlohmann_json:nlohmann_json.BUILD"),
         package = "nlohmann-json3-dev",
         probe = "/usr/include/nlohmann/json.hpp",
     )
-    maybe(
+    define(
         debian_headers_repository,
         name = "pugixml",
         build_file = Label("//third_party/pugixml:pugixml.BUILD"),
         package = "libpugixml-dev",
         probe = "/usr/include/pugixml.hpp",
     )
-    maybe(
+    define(
         debian_headers_repository,
         name = "libseccomp",
         build_file = Label("//third_party/libseccomp:libseccomp.BUILD"),
