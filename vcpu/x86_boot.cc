@@ -8,20 +8,13 @@
 #include "absl/strings/str_cat.h"
 #include "kvm_ioctls/kvm_compat.h"
 #include "kvm_ioctls/status_macros.h"
+#include "vcpu/x86_bits.h"
 
 namespace hvkit::vcpu {
 namespace {
 
 using hyperv::Gpa;
 using hyperv::kPageSize;
-
-constexpr uint64_t kCr0Pe = uint64_t{1} << 0;
-constexpr uint64_t kCr0Et = uint64_t{1} << 4;
-constexpr uint64_t kCr0Pg = uint64_t{1} << 31;
-constexpr uint64_t kCr4Pae = uint64_t{1} << 5;
-constexpr uint64_t kEferLme = uint64_t{1} << 8;
-constexpr uint64_t kEferLma = uint64_t{1} << 10;
-constexpr uint64_t kRflagsFixed = uint64_t{1} << 1;
 
 // Segment types, all present and accessed (SDM volume 3, 3.4.5.1).
 constexpr uint8_t kCodeType = 0xB;  // execute, read
@@ -90,7 +83,7 @@ void SetSegments(kvm_sregs& sregs, const kvm_segment& code, const kvm_segment& d
 
 // General registers as after reset, but for those that the entry gives.
 absl::Status SetEntryRegs(kvm::Vcpu& vcpu, kvm_regs regs) {
-  regs.rflags = kRflagsFixed;
+  regs.rflags = x86::kRflagsFixed;
   return vcpu.SetRegs(regs);
 }
 
@@ -124,7 +117,7 @@ void SetLapicPin(kvm_lapic_state& lapic, size_t offset, uint32_t delivery_mode) 
 absl::Status SetRealMode(kvm::Vcpu& vcpu, const RealModeEntry& entry) {
   HVKIT_ASSIGN_OR_RETURN(kvm_sregs sregs, vcpu.GetSregs());
   SetSegments(sregs, RealModeSegment(entry.cs, kCodeType), RealModeSegment(entry.cs, kDataType));
-  sregs.cr0 = kCr0Et;
+  sregs.cr0 = x86::kCr0Et;
   sregs.cr4 = 0;
   sregs.efer = 0;
   sregs.idt.base = 0;
@@ -138,7 +131,7 @@ absl::Status SetRealMode(kvm::Vcpu& vcpu, const RealModeEntry& entry) {
 absl::Status SetProtected32(kvm::Vcpu& vcpu, const Protected32Entry& entry) {
   HVKIT_ASSIGN_OR_RETURN(kvm_sregs sregs, vcpu.GetSregs());
   SetSegments(sregs, FlatSegment(kCodeSelector, kCodeType), FlatSegment(kDataSelector, kDataType));
-  sregs.cr0 = kCr0Pe | kCr0Et;
+  sregs.cr0 = x86::kCr0Pe | x86::kCr0Et;
   sregs.cr4 = 0;
   sregs.efer = 0;
   sregs.idt.limit = 0;
@@ -178,10 +171,10 @@ absl::Status SetLongMode(kvm::Vcpu& vcpu, const LongModeEntry& entry) {
   HVKIT_ASSIGN_OR_RETURN(kvm_sregs sregs, vcpu.GetSregs());
   SetSegments(sregs, LongCodeSegment(), FlatSegment(kDataSelector, kDataType));
   sregs.tr.selector = kTssSelector;
-  sregs.cr0 = kCr0Pe | kCr0Et | kCr0Pg;
+  sregs.cr0 = x86::kCr0Pe | x86::kCr0Et | x86::kCr0Pg;
   sregs.cr3 = entry.tables.value() + kPml4Offset;
-  sregs.cr4 = kCr4Pae;
-  sregs.efer = kEferLme | kEferLma;
+  sregs.cr4 = x86::kCr4Pae;
+  sregs.efer = x86::kEferLme | x86::kEferLma;
   sregs.gdt.base = entry.tables.value() + kGdtOffset;
   sregs.gdt.limit = static_cast<uint16_t>(sizeof(kLongModeGdt) - 1);
   sregs.idt.limit = 0;

@@ -1,13 +1,9 @@
 #include "vcpu/hyperv_kvm/caller_registers.h"
 
 #include "kvm_ioctls/status_macros.h"
+#include "vcpu/x86_bits.h"
 
 namespace hvkit::vcpu {
-namespace {
-
-constexpr uint64_t kEferLma = uint64_t{1} << 10;
-
-}  // namespace
 
 CallerRegisters::CallerRegisters(kvm::Vcpu& vcpu, uint64_t sync_sets)
     : vcpu_(vcpu), can_sync_((sync_sets & kSyncedSets) == kSyncedSets) {}
@@ -38,7 +34,7 @@ absl::Status CallerRegisters::Store() {
 }
 
 bool CallerRegisters::Is64Bit() const {
-  return (system_->efer & kEferLma) != 0 && system_->cs.l != 0;
+  return (system_->efer & x86::kEferLma) != 0 && system_->cs.l != 0;
 }
 
 uint64_t CallerRegisters::LinearRip() const {

@@ -8,14 +8,12 @@
 #include "hyperv/host/vp_set.h"
 #include "kvm_ioctls/kvm_compat.h"
 #include "kvm_ioctls/status_macros.h"
+#include "vcpu/x86_bits.h"
 
 namespace hvkit::vcpu {
 namespace {
 
 using hyperv::VpIndex;
-
-constexpr uint32_t kMsrEfer = 0xC0000080;
-constexpr uint64_t kEferNxe = uint64_t{1} << 11;
 
 // The VPs that a call found in the guest. Much room, of which little is used: not initialised.
 struct Inside {
@@ -27,12 +25,12 @@ using AllInside = std::array<Inside, hyperv::VpSet::kMaxVps>;
 }  // namespace
 
 VcpuTlb::VcpuTlb(const kvm::Vcpu& vcpu) : vcpu_(vcpu), changes_(2) {
-  for (kvm_msr_entry& change : changes_.entries()) change.index = kMsrEfer;
+  for (kvm_msr_entry& change : changes_.entries()) change.index = x86::kMsrEfer;
 }
 
 absl::Status VcpuTlb::Flush() {
-  HVKIT_ASSIGN_OR_RETURN(const uint64_t efer, vcpu_.GetMsr(kMsrEfer));
-  changes_.entries()[0].data = efer ^ kEferNxe;
+  HVKIT_ASSIGN_OR_RETURN(const uint64_t efer, vcpu_.GetMsr(x86::kMsrEfer));
+  changes_.entries()[0].data = efer ^ x86::kEferNxe;
   changes_.entries()[1].data = efer;
   return vcpu_.SetMsrs(changes_);
 }

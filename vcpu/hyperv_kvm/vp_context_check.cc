@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "vcpu/x86_bits.h"
+
 namespace hvkit::vcpu {
 namespace {
 
@@ -9,20 +11,6 @@ using hyperv::tlfs::InitialVpContext;
 using hyperv::tlfs::SegmentAttributes;
 using hyperv::tlfs::SegmentRegister;
 using A = SegmentAttributes;
-
-constexpr uint64_t kCr0Pe = uint64_t{1} << 0;
-constexpr uint64_t kCr0Wp = uint64_t{1} << 16;
-constexpr uint64_t kCr0Nw = uint64_t{1} << 29;
-constexpr uint64_t kCr0Cd = uint64_t{1} << 30;
-constexpr uint64_t kCr0Pg = uint64_t{1} << 31;
-constexpr uint64_t kCr4Pae = uint64_t{1} << 5;
-constexpr uint64_t kCr4La57 = uint64_t{1} << 12;
-constexpr uint64_t kCr4Pcide = uint64_t{1} << 17;
-constexpr uint64_t kCr4Cet = uint64_t{1} << 23;
-constexpr uint64_t kEferLme = uint64_t{1} << 8;
-constexpr uint64_t kEferLma = uint64_t{1} << 10;
-constexpr uint64_t kRflagsVm86 = uint64_t{1} << 17;
-constexpr uint64_t kRflagsDefined = 0x3F7FD7;
 
 // Types of segments.
 constexpr uint16_t kAccessed = 1;
@@ -40,13 +28,13 @@ constexpr uint32_t kVm86Limit = 0xFFFF;
 constexpr uint16_t kTableIndicator = 1 << 2;
 
 bool IsLong(const InitialVpContext& context) {
-  return (context.efer & kEferLme) != 0 && (context.cr0 & kCr0Pg) != 0;
+  return (context.efer & x86::kEferLme) != 0 && (context.cr0 & x86::kCr0Pg) != 0;
 }
 
-bool IsVm86(const InitialVpContext& context) { return (context.rflags & kRflagsVm86) != 0; }
+bool IsVm86(const InitialVpContext& context) { return (context.rflags & x86::kRflagsVm86) != 0; }
 
 bool IsCanonical(uint64_t address, const InitialVpContext& context) {
-  const unsigned unused = (context.cr4 & kCr4La57) != 0 ? 7 : 16;
+  const unsigned unused = (context.cr4 & x86::kCr4La57) != 0 ? 7 : 16;
   return static_cast<int64_t>(address << unused) >> unused == static_cast<int64_t>(address);
 }
 
@@ -88,7 +76,7 @@ bool IsPossibleCode(const InitialVpContext& context) {
 // What DPL it has is the processor's privilege level even where it is not present.
 bool IsPossibleStack(const InitialVpContext& context) {
   const SegmentRegister& ss = context.ss;
-  const bool must_be_0 = TypeOf(context.cs) == kData || (context.cr0 & kCr0Pe) == 0;
+  const bool must_be_0 = TypeOf(context.cs) == kData || (context.cr0 & x86::kCr0Pe) == 0;
   if (must_be_0 && DplOf(ss) != 0) return false;
   if (!IsPresent(ss)) return true;
   return IsWellFormed(ss, false) && Has32Bits(ss.base) && (TypeOf(ss) & (kCode | kData)) == kData;
@@ -138,8 +126,8 @@ bool HasPossibleBases(const InitialVpContext& c) {
 }
 
 bool HasPossibleFlags(const InitialVpContext& context) {
-  if ((context.rflags & ~kRflagsDefined) != 0) return false;
-  return !IsVm86(context) || (!IsLong(context) && (context.cr0 & kCr0Pe) != 0);
+  if ((context.rflags & ~x86::kRflagsDefined) != 0) return false;
+  return !IsVm86(context) || (!IsLong(context) && (context.cr0 & x86::kCr0Pe) != 0);
 }
 
 bool HasPossibleRip(const InitialVpContext& context) {
@@ -149,12 +137,12 @@ bool HasPossibleRip(const InitialVpContext& context) {
 
 bool HasPossibleControls(const InitialVpContext& context) {
   const uint64_t cr0 = context.cr0;
-  if (!Has32Bits(cr0) || ((cr0 & kCr0Pg) != 0 && (cr0 & kCr0Pe) == 0)) return false;
-  if ((cr0 & kCr0Nw) != 0 && (cr0 & kCr0Cd) == 0) return false;
-  if ((context.cr4 & kCr4Cet) != 0 && (cr0 & kCr0Wp) == 0) return false;
-  if (IsLong(context) != ((context.efer & kEferLma) != 0)) return false;
-  if (IsLong(context)) return (context.cr4 & kCr4Pae) != 0;
-  return (context.cr4 & kCr4Pcide) == 0 && Has32Bits(context.cr3);
+  if (!Has32Bits(cr0) || ((cr0 & x86::kCr0Pg) != 0 && (cr0 & x86::kCr0Pe) == 0)) return false;
+  if ((cr0 & x86::kCr0Nw) != 0 && (cr0 & x86::kCr0Cd) == 0) return false;
+  if ((context.cr4 & x86::kCr4Cet) != 0 && (cr0 & x86::kCr0Wp) == 0) return false;
+  if (IsLong(context) != ((context.efer & x86::kEferLma) != 0)) return false;
+  if (IsLong(context)) return (context.cr4 & x86::kCr4Pae) != 0;
+  return (context.cr4 & x86::kCr4Pcide) == 0 && Has32Bits(context.cr3);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "kvm_ioctls/status_macros.h"
+#include "vcpu/x86_bits.h"
 
 namespace hvkit::vcpu {
 namespace {
@@ -12,11 +13,6 @@ using hyperv::tlfs::InitialVpContext;
 using hyperv::tlfs::SegmentAttributes;
 using hyperv::tlfs::SegmentRegister;
 using hyperv::tlfs::TableRegister;
-
-constexpr uint64_t kEferLma = uint64_t{1} << 10;
-constexpr uint64_t kRflagsFixed = uint64_t{1} << 1;
-constexpr uint32_t kMsrPat = 0x277;
-constexpr uint32_t kMsrEfer = 0xC0000080;
 
 template <typename F>
 uint8_t Bits(const SegmentAttributes& attributes) {
@@ -79,15 +75,15 @@ absl::Status StartVcpu(const kvm::Vcpu& vcpu, const InitialVpContext& context) {
         absl::StrCat("a vCPU in KVM_MP_STATE ", state.mp_state, " does not wait for its start"));
   }
   // KVM checks EFER's reserved bits here, and not among the system registers.
-  HVKIT_RETURN_IF_ERROR(vcpu.SetMsr(kMsrEfer, context.efer & ~kEferLma));
-  HVKIT_RETURN_IF_ERROR(vcpu.SetMsr(kMsrPat, context.pat));
+  HVKIT_RETURN_IF_ERROR(vcpu.SetMsr(x86::kMsrEfer, context.efer & ~x86::kEferLma));
+  HVKIT_RETURN_IF_ERROR(vcpu.SetMsr(x86::kMsrPat, context.pat));
   HVKIT_ASSIGN_OR_RETURN(kvm_sregs sregs, vcpu.GetSregs());
   SetSystemRegisters(context, sregs);
   HVKIT_RETURN_IF_ERROR(vcpu.SetSregs(sregs));
   kvm_regs regs{};
   regs.rip = context.rip;
   regs.rsp = context.rsp;
-  regs.rflags = context.rflags | kRflagsFixed;
+  regs.rflags = context.rflags | x86::kRflagsFixed;
   HVKIT_RETURN_IF_ERROR(vcpu.SetRegs(regs));
   return vcpu.SetMpState({.mp_state = KVM_MP_STATE_RUNNABLE});
 }
