@@ -23,6 +23,7 @@ using ::testing::Not;
 absl::StatusOr<Config> Parse(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), "vmm");
   std::vector<char*> argv;
+  argv.reserve(arguments.size());
   for (std::string& argument : arguments) argv.push_back(argument.data());
   return ParseConfig(argv);
 }
