@@ -92,6 +92,18 @@ TEST(ConvertTest, EveryValueComesBack) {
   }
 }
 
+TEST(ConvertTest, EveryFlagWithANumberOrATextComesBack) {
+  for (const hyperv::EnlightenmentInfo& info : hyperv::AllEnlightenments()) {
+    if (info.kind != hyperv::EnlightenmentKind::kNumber &&
+        info.kind != hyperv::EnlightenmentKind::kText) {
+      continue;
+    }
+    const std::string flag = "host," + std::string(info.name) + "=7";
+    const std::string back = ThereAndBack(flag);
+    EXPECT_TRUE(back == flag || back == "host," + std::string(info.name) + "=0x7") << back;
+  }
+}
+
 TEST(ConvertTest, SubelementsOfWhatIsOffComeBack) {
   const std::string flag = "host,hv_passthrough,hv_stimer=off,hv_stimer_direct=off";
   EXPECT_EQ(ThereAndBack("host,hv_stimer=off,hv_stimer_direct=off"),
