@@ -18,6 +18,10 @@ uint32_t SecondsFor(size_t programs) {
   return static_cast<uint32_t>(kStartSeconds + programs / kProgramsPerSecond);
 }
 
+bool HasBegun(const Records& records) {
+  return std::ranges::any_of(records, [](const Record& record) { return record.done != 0; });
+}
+
 bool IsComplete(const Records& records) {
   return std::ranges::all_of(records, [](const Record& record) { return record.done != 0; });
 }
@@ -27,6 +31,7 @@ bool IsComplete(const Records& records) {
 absl::StatusOr<std::vector<Records>> BackEnds::RunAll(std::span<const Program> programs,
                                                       uint32_t cpus, vmm::Backend backend) {
   std::vector<Records> all;
+  bool may_retry = true;
   while (all.size() < programs.size()) {
     const std::span<const Program> rest = programs.subspan(all.size());
     HVKIT_ASSIGN_OR_RETURN(MachineRun run,
@@ -37,6 +42,13 @@ absl::StatusOr<std::vector<Records>> BackEnds::RunAll(std::span<const Program> p
       const auto stopped = std::ranges::find_if_not(run.records, IsComplete);
       // All have run, and the guest would not end: that is none of theirs.
       if (stopped == end) return run.ending;
+      // Seen in the rig, on a busy machine, and not explained.
+      const bool retries = stopped == run.records.begin() && !HasBegun(*stopped) && may_retry;
+      may_retry = !retries;
+      if (retries) {
+        ++retries_;
+        continue;
+      }
       end = std::next(stopped);
     }
     std::move(run.records.begin(), end, std::back_inserter(all));

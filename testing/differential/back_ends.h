@@ -22,7 +22,8 @@ class BackEnds {
   explicit BackEnds(Machine machine) : machine_(std::move(machine)) {}
 
   // What each program saw on one back end. They share a machine; where a guest stops in the middle
-  // of a program the next ones get another. Errors: what could not be set up.
+  // of a program the next ones get another; where it does not even begin it is tried again, once.
+  // Errors: what could not be set up.
   [[nodiscard]] absl::StatusOr<std::vector<Records>> RunAll(std::span<const Program> programs,
                                                             uint32_t cpus, vmm::Backend backend);
 
@@ -38,10 +39,13 @@ class BackEnds {
 
   // How the last guest that stopped in the middle ended.
   [[nodiscard]] const std::string& last_stop() const { return last_stop_; }
+  // Guests that stopped before their first step and were tried again.
+  [[nodiscard]] uint64_t retries() const { return retries_; }
 
  private:
   Machine machine_;
   std::string last_stop_;
+  uint64_t retries_ = 0;
 };
 
 [[nodiscard]] std::vector<Comparison> CompareEach(std::span<const Program> programs,

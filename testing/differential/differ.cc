@@ -79,6 +79,7 @@ class Differ {
   absl::Status Run();
 
   [[nodiscard]] const Counts& counts() const { return counts_; }
+  [[nodiscard]] uint64_t retries() const { return back_ends_.retries(); }
 
  private:
   [[nodiscard]] Batch MakeBatch(std::mt19937_64& seeds) const;
@@ -249,6 +250,10 @@ int Main(std::span<char* const> arguments) {
     Differ differ(*options, seed);
     const absl::Status status = differ.Run();
     PrintCounts(seed, differ.counts());
+    if (differ.retries() != 0) {
+      std::printf("guests that stopped before their first step, and were tried again: %llu\n",
+                  static_cast<Number>(differ.retries()));
+    }
     findings += differ.counts().findings;
     if (status.ok()) continue;
     std::fprintf(stderr, "differ: %s\n", std::string(status.message()).c_str());

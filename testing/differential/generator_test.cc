@@ -47,8 +47,8 @@ TEST(GeneratorTest, ProgramsKeepTheirLimits) {
 }
 
 TEST(GeneratorTest, ShortProgramsAreAsManyAsTheHeaderSays) {
-  std::vector<size_t> sizes;
-  for (uint64_t seed = 0; seed < 2000; ++seed) sizes.push_back(Generate(seed, 1).size());
+  std::vector<size_t> sizes(2000);
+  for (size_t seed = 0; seed < sizes.size(); ++seed) sizes[seed] = Generate(seed, 1).size();
   std::ranges::sort(sizes);
   EXPECT_NEAR(static_cast<double>(sizes[1000]), 35, 4);
   EXPECT_NEAR(static_cast<double>(sizes[1800]), 90, 9);

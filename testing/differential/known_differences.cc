@@ -204,6 +204,15 @@ constexpr Row kRows[] = {
                 Answered(s, HvStatus::kSuccess, HvStatus::kInvalidHypercallInput)) ||
                (has_format && Answered(s, HvStatus::kSuccess, HvStatus::kInvalidParameter)));
      }},
+    {{"Vector of an IPI to an empty set", false},
+     [](const Sighting& s) {
+       const tlfs::HypercallControl control{s.step().value};
+       const uint64_t vector = s.step().words[0];
+       return IsCall(s.step(), {CallCode::kSendSyntheticClusterIpiEx}) &&
+              HypercallControl::VariableHeaderSize::Get(control) == 0 && s.step().words[1] == 0 &&
+              (vector < tlfs::kIpiVectorMin || vector > tlfs::kIpiVectorMax) &&
+              Answered(s, HvStatus::kSuccess, HvStatus::kInvalidHypercallInput);
+     }},
     {{"Calls that KVM neither handles nor forwards (VP registers, partition ids, starts of VPs, "
       "APIC ids, interrupt retargeting, an embedder's own; extended ones on Linux 6.1)",
       false},

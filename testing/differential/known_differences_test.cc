@@ -138,6 +138,19 @@ TEST(KnownDifferencesTest, OtherSlotThanTheMaskedOneIsNoExcuse) {
   EXPECT_EQ(RowOf(program, Saw(1), Saw(0)), "A timer's message to a masked SINT");
 }
 
+TEST(KnownDifferencesTest, BadVectorIsKnownOnlyOfAnEmptySet) {
+  Step ipi = Call(CallCode::kSendSyntheticClusterIpiEx);
+  ipi.words[0] = 0x9;
+  const Record kernel = Said(HvStatus::kSuccess);
+  const Record user = Said(HvStatus::kInvalidHypercallInput);
+  EXPECT_EQ(RowOf({ipi}, kernel, user), "Vector of an IPI to an empty set");
+  ipi.words[0] = 0x40;
+  EXPECT_EQ(RowOf({ipi}, kernel, user), "none");
+  ipi.words[0] = 0x9;
+  ipi.value |= uint64_t{1} << 17;
+  EXPECT_EQ(RowOf({ipi}, kernel, user), "none");
+}
+
 TEST(KnownDifferencesTest, CallUnknownToKvmIsMalformedOnlyWithReservedBits) {
   Step call = Call(CallCode::kSetVpRegisters);
   const Record user = Said(HvStatus::kAccessDenied);
