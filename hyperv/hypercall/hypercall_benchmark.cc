@@ -391,7 +391,7 @@ void AddSets() {
 
 // How costs grow with the VPs of a set, which are the first ones.
 void AddGrowth() {
-  for (const uint64_t vps : {1, 16, 64, 256, 1024, 4096}) {
+  for (const uint64_t vps : {1u, 16u, 64u, 256u, 1024u, 4096u}) {
     const std::string count = std::to_string(vps) + "VP";
     for (const Use use : {Use::kDecode, Use::kIterate}) {
       AddScenario("hc_send_ipi_ex_" + count + NameOf(use), SendIpiExSet(vps, use));

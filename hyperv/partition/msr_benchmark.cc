@@ -210,7 +210,7 @@ void AddPages() {
 }
 
 void AddScans() {
-  for (const uint32_t vps : {1, 16, 64, 256, 1024, 4096}) {
+  for (const uint32_t vps : {1u, 16u, 64u, 256u, 1024u, 4096u}) {
     const std::string scan = "stimer_scan_" + std::to_string(vps) + "VPx4_";
     AddScenario(scan + "none_due (per full scan)", Scan(vps, kDirectOneShot, kFar, RefDuration(1)));
     AddScenario(scan + "all_due (per full scan)", Scan(vps, kDirectPeriodic, 10, RefDuration(10)));

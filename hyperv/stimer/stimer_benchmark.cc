@@ -142,10 +142,10 @@ void AddAll() {
   AddScenario("stimer_arm: write count + scan -> deadline", Arm);
   const std::string expire = "stimer_arm+expire direct one-shot (2 scans)";
   AddScenario(expire, ArmAndExpire(1));
-  for (const size_t vps : {16, 64, 256, 1024, 4096}) {
+  for (const size_t vps : {16u, 64u, 256u, 1024u, 4096u}) {
     AddScenario(expire + ", " + std::to_string(vps) + " VPs", ArmAndExpire(vps));
   }
-  for (const size_t vps : {1, 1024}) {
+  for (const size_t vps : {1u, 1024u}) {
     const std::string scan = "stimer_scan_" + std::to_string(vps) + "VPx4_";
     AddScenario(scan + "none_due (per full scan)" + alone,
                 Scan(vps, kDirectOneShot, kFar, RefDuration(1)));
