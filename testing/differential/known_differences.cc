@@ -1,6 +1,7 @@
 #include "testing/differential/known_differences.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <initializer_list>
 #include <iterator>
@@ -57,6 +58,12 @@ bool IsExFlush(const Step& step) {
 bool IsFlush(const Step& step) {
   return IsListFlush(step) || IsExFlush(step) ||
          IsCall(step, {CallCode::kFlushVirtualAddressSpace});
+}
+// Whether the variable header has not the banks that the set says it has.
+bool HasMisfitSet(const Step& step) {
+  const uint64_t banks =
+      HypercallControl::VariableHeaderSize::Get(tlfs::HypercallControl{step.value});
+  return IsExFlush(step) && banks != static_cast<uint64_t>(std::popcount(step.words[3]));
 }
 // Programs run without hv_tlbflush_ext, and a list has no global mappings to keep.
 uint64_t FlushFlagsOf(const Step& step) {
@@ -157,7 +164,10 @@ constexpr Row kRows[] = {
      [](const Sighting& s) { return IsIpi(s.step()) && OnlyUserMindsInputBlock(s); }},
     {{"Reserved flags of a flush, unknown set formats", false},
      [](const Sighting& s) {
-       return IsFlush(s.step()) && Answered(s, HvStatus::kSuccess, HvStatus::kInvalidParameter) &&
+       return IsFlush(s.step()) &&
+              Answered(
+                  s, HasMisfitSet(s.step()) ? HvStatus::kInvalidHypercallInput : HvStatus::kSuccess,
+                  HvStatus::kInvalidParameter) &&
               ((s.step().words[1] & ~FlushFlagsOf(s.step())) != 0 ||
                (IsExFlush(s.step()) && s.step().words[2] >= kSetFormats));
      }},

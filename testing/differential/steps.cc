@@ -450,6 +450,8 @@ void ResetVp() {
 
 void ResetShared() {
   (void)WriteMsr(MsrIndex::kReferenceTsc, 0);
+  // KVM keeps HYPERCALL as it is while there is no id.
+  (void)WriteMsr(MsrIndex::kGuestOsId, 1);
   (void)WriteMsr(MsrIndex::kHypercall, 0);
   (void)WriteMsr(MsrIndex::kGuestOsId, 0);
   g_hypercalls_are_on = false;
