@@ -139,7 +139,8 @@ absl::Status AllowIoctls(const Filter& filter) {
 }
 
 // Kicks go to threads of this process, packets to the debugger that the socket is connected to. The
-// C library's fstat is newfstatat, without a path.
+// C library's fstat is newfstatat; whether its path is empty a filter cannot see, and it only tells
+// of files.
 absl::Status AllowSome(const Filter& filter) {
   HVKIT_RETURN_IF_ERROR(
       Allow(filter, SCMP_SYS(sendto), SCMP_A4_64(SCMP_CMP_EQ, scmp_datum_t{0}, 0)));

@@ -249,7 +249,7 @@ constexpr EnlightenmentInfo kTable[] = {
     {.id = kPassthrough,
      .name = "hv_passthrough",
      .summary = "Takes every enlightenment of QEMU's that can be had here, save hv_syndbg and what "
-                "is named off."},
+                "is named off; where KVM has Hyper-V of its own, only what it has there."},
     {.id = kEnforceCpuid,
      .name = "hv_enforce_cpuid",
      .turns_on_hyperv = false,

@@ -111,6 +111,7 @@ TEST_F(ProgramRunnerTest, InputThatTheProgramDoesNotReadIsDropped) {
 
 TEST_F(ProgramRunnerTest, FramesAreTakenAfterTheEndOfInput) {
   const std::string fifo = std::filesystem::path(::testing::TempDir()) / "over";
+  unlink(fifo.c_str());
   ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
   GiveInput("some input");
   // More than the socket holds; only then may the program end.

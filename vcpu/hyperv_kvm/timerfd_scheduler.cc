@@ -102,8 +102,8 @@ void TimerfdScheduler::SetDeadline(VpIndex vp, std::optional<RefTime> deadline) 
   if (met) kick_(vp);
 }
 
-RefTime TimerfdScheduler::Reached(VpIndex vp) const {
-  return RefTime(slots_[vp.value()]->reached.load(std::memory_order_acquire));
+RefTime TimerfdScheduler::TakeReached(VpIndex vp) {
+  return RefTime(slots_[vp.value()]->reached.exchange(0, std::memory_order_acq_rel));
 }
 
 void TimerfdScheduler::Suspend() {

@@ -49,10 +49,11 @@ class TimerfdScheduler final : public hyperv::VpScheduler {
 
   void Kick(hyperv::VpIndex vp) override;
   void SetDeadline(hyperv::VpIndex vp, std::optional<hyperv::RefTime> deadline) override;
-  // The latest time at which a deadline of the VP was found to be met. Who polls the VP polls with
-  // no earlier one: its own clock may read a little less than the other processor's did, and a met
-  // deadline is not waited for again. Below vp_count.
-  [[nodiscard]] hyperv::RefTime Reached(hyperv::VpIndex vp) const;
+  // The latest time at which a deadline of the VP was found to be met since the last call; the
+  // beginning of time if none was. Who polls the VP polls with no earlier one: its own clock may
+  // read a little less than the other processor's did, and a met deadline is not waited for again.
+  // Below vp_count.
+  [[nodiscard]] hyperv::RefTime TakeReached(hyperv::VpIndex vp);
 
   // For a partition whose reference time stands still: no timer runs, deadlines are kept.
   void Suspend();

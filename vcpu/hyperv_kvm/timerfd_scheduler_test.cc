@@ -131,15 +131,16 @@ TEST_F(TimerfdSchedulerTest, EarlierDeadlineReplacesALaterOne) {
   EXPECT_EQ(Kicks(), Vps{0});
 }
 
-TEST_F(TimerfdSchedulerTest, TimeAtWhichADeadlineWasMetIsRemembered) {
-  EXPECT_EQ(scheduler_->Reached(VpIndex(0)), RefTime(0));
+TEST_F(TimerfdSchedulerTest, TimeAtWhichADeadlineWasMetIsToldOnce) {
+  EXPECT_EQ(scheduler_->TakeReached(VpIndex(0)), RefTime(0));
   const RefTime deadline = RefTime(0) + kMillisecond;
   scheduler_->SetDeadline(VpIndex(0), deadline);
-  EXPECT_EQ(scheduler_->Reached(VpIndex(0)), RefTime(0));
+  EXPECT_EQ(scheduler_->TakeReached(VpIndex(0)), RefTime(0));
   clock_.Set(deadline + kMillisecond);
   WaitForKicks(1);
-  EXPECT_EQ(scheduler_->Reached(VpIndex(0)), deadline + kMillisecond);
-  EXPECT_EQ(scheduler_->Reached(VpIndex(1)), RefTime(0));
+  EXPECT_EQ(scheduler_->TakeReached(VpIndex(0)), deadline + kMillisecond);
+  EXPECT_EQ(scheduler_->TakeReached(VpIndex(0)), RefTime(0));
+  EXPECT_EQ(scheduler_->TakeReached(VpIndex(1)), RefTime(0));
 }
 
 TEST_F(TimerfdSchedulerTest, MetDeadlineIsForgotten) {

@@ -201,7 +201,7 @@ void UserBackend::OnTscWrite(VpIndex vp, kvm::MsrExit exit) {
 }
 
 void UserBackend::OnKicked(VpIndex vp) {
-  partition_->FindVp(vp)->Poll(std::max(clock_->Now(), scheduler_->Reached(vp)));
+  partition_->FindVp(vp)->Poll(std::max(clock_->Now(), scheduler_->TakeReached(vp)));
 }
 
 void UserBackend::Pause() {
