@@ -2,12 +2,14 @@
 // the shortest period; and calls whose input others change while they run. `rounds=N` of some 10
 // calls.
 
+#include <atomic>
 #include <cstring>
 
 #include "hyperv/tlfs/hypercall.h"
 #include "testing/guests/lib/apic.h"
 #include "testing/guests/lib/guest.h"
 #include "testing/guests/lib/hyperv.h"
+#include "testing/guests/lib/interrupts.h"
 #include "testing/guests/lib/layout.h"
 #include "testing/guests/lib/report.h"
 #include "testing/guests/lib/smp.h"
@@ -27,6 +29,7 @@ constexpr uint8_t kMessageVector = 0x60;
 constexpr uint8_t kEventVector = 0x61;
 constexpr uint8_t kIpiVector = 0x62;
 constexpr uint8_t kTimerVector = 0x63;
+constexpr uint8_t kDirectTimerVector = 0x64;
 constexpr uint8_t kFirstMessageId = 0x70;
 constexpr uint8_t kFirstEventId = 100;
 constexpr uint64_t kShortest = 1;
@@ -36,6 +39,8 @@ constexpr uint64_t kAllProcessors =
 // The last block is everybody's.
 alignas(tlfs::kPageSize) uint64_t g_blocks[MAX_CPUS + 1][tlfs::kPageSize / sizeof(uint64_t)];
 constexpr unsigned kShared = MAX_CPUS;
+
+constinit std::atomic<uint64_t> g_direct_timers = 0;
 
 uint64_t AllVps() { return (uint64_t{1} << Cpus()) - 1; }
 
@@ -102,12 +107,14 @@ void TakeTimers(unsigned cpu) {
 
 void StartDirectTimers(unsigned) {
   for (unsigned timer = 0; timer < tlfs::kStimerCount; ++timer) {
-    tlfs::StimerConfig config = DirectTimer(kTimerVector);
+    tlfs::StimerConfig config = DirectTimer(kDirectTimerVector);
     tlfs::StimerConfig::Periodic::Set(config, 1);
     SetTimerConfig(timer, config);
     SetTimerCount(timer, kShortest);
   }
 }
+
+void CountDirectTimer() { g_direct_timers.fetch_add(1, std::memory_order_relaxed); }
 
 void Nothing(unsigned) {
   for (unsigned i = 0; i < kCalls; ++i) Pause();
@@ -164,8 +171,10 @@ constexpr Load kLoads[] = {
 
 void GuestMain(const BootInfo& boot) {
   StartLoads(boot);
+  SetIrqHandler(kDirectTimerVector, CountDirectTimer);
   for (unsigned cpu = 0; cpu < Cpus(); ++cpu) Connect(cpu);
   RunLoads(kLoads, CmdlineNumber(boot, "rounds=", 100));
+  Check(g_direct_timers.load() != 0, "direct timers interrupt");
 }
 
 }  // namespace hvkit::guest

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <optional>
+#include <thread>
 
 #include "hyperv/host/ids.h"
 #include "hyperv/tlfs/hypercall_vp.h"
@@ -87,6 +89,32 @@ TEST_F(StartRequestTest, VpThatTurnsOutToRunIsRefused) {
   request_.NoteRunning();
   EXPECT_EQ(request_.Take(), nullptr);
   EXPECT_EQ(Ask(kCaller), HvStatus::kInvalidVpState);
+}
+
+// Whoever is taken has written all of its context, and whoever has asked is answered.
+TEST_F(StartRequestTest, CallersThatRaceAreEachAnsweredWithWholeContexts) {
+  constexpr int kStarts = 2000;
+  std::atomic<int> done = 0;
+  const auto start = [&](VpIndex caller) {
+    InitialVpContext context{};
+    context.rip = context.rsp = caller.value();
+    for (int i = 0; i < kStarts; ++i) {
+      while (request_.Ask(caller, context) != HvStatus::kInvalidRegisterValue) {
+        std::this_thread::yield();
+      }
+    }
+    ++done;
+  };
+  std::thread first(start, kCaller);
+  std::thread second(start, kAnother);
+  while (done < 2) {
+    const InitialVpContext* const context = request_.Take();
+    if (context == nullptr) continue;
+    EXPECT_EQ(context->rip, context->rsp);
+    request_.Answer(HvStatus::kInvalidRegisterValue);
+  }
+  first.join();
+  second.join();
 }
 
 TEST_F(StartRequestTest, RunningVpIsRefused) {
