@@ -52,6 +52,7 @@ constexpr uint64_t kCreateMessageConnection = 4;
 constexpr uint64_t kCreateEventConnection = 6;
 constexpr uint32_t kFirstConnection = 0x10;
 constexpr uint32_t kOwnConnections = 3;
+constexpr uint64_t kFirstIrqVector = 32;
 
 constexpr uint32_t Number(MsrIndex index) { return static_cast<uint32_t>(index); }
 
@@ -74,6 +75,7 @@ class Generator {
     Begin();
     while (program_.size() < size) AddPhase(size);
     program_.resize(size);
+    for (Step& step : program_) KeepFromExceptions(step);
     return std::move(program_);
   }
 
@@ -317,6 +319,18 @@ class Generator {
     step.value |= variable << 17 | uint64_t{reps} << 32;
     for (size_t i = 0; i < reps; ++i) step.words[header + i] = Below(0x100) << 12 | Below(3);
   }
+  // An interrupt with an exception's vector looks like one to the guest, but has no error code.
+  static void KeepFromExceptions(Step& step) {
+    const auto code = static_cast<CallCode>(step.value & tlfs::HypercallControl::Code::kMask);
+    const bool is_ipi =
+        code == CallCode::kSendSyntheticClusterIpi || code == CallCode::kSendSyntheticClusterIpiEx;
+    if (step.kind != StepKind::kHypercall || !is_ipi) return;
+    if (IsOfException(step.words[0] & 0xffff'ffff)) step.words[0] |= kFirstCountedVector;
+  }
+  static bool IsOfException(uint64_t vector) {
+    return vector >= tlfs::kIpiVectorMin && vector < kFirstIrqVector;
+  }
+
   // Something that the ABI or the call may refuse.
   void Spoil(Step& step) {
     switch (Below(6)) {
@@ -422,6 +436,10 @@ class Generator {
     if (OneIn(200)) config.raw |= Wild();
     // Interrupts could come faster than an emulated processor handles them.
     tlfs::StimerConfig::Periodic::Set(config, 0);
+    const uint64_t vector = tlfs::StimerConfig::ApicVector::Get(config);
+    if (IsOfException(vector)) {
+      tlfs::StimerConfig::ApicVector::Set(config, vector | kFirstCountedVector);
+    }
     return config.raw;
   }
   void AddTimerStep() {

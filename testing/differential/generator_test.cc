@@ -78,6 +78,17 @@ TEST(GeneratorTest, OnlyAProcessorThatActsAloneConnectsOthers) {
   }
 }
 
+TEST(GeneratorTest, NoIpiLooksLikeAnException) {
+  for (uint64_t seed = 0; seed < 2000; ++seed) {
+    for (const Step& step : Generate(seed, 1)) {
+      if (step.kind != StepKind::kHypercall) continue;
+      const uint64_t code = step.value & 0xffff;
+      const uint64_t vector = step.words[0] & 0xffff'ffff;
+      EXPECT_FALSE((code == 0xb || code == 0x15) && vector >= 16 && vector < 32) << seed;
+    }
+  }
+}
+
 TEST(GeneratorTest, OneProcessorNeedsNoBarrierAfterTheStart) {
   const Program program = Generate(3, 1);
   EXPECT_LE(std::ranges::count(program, StepKind::kBarrier, &Step::kind), 1);

@@ -214,6 +214,13 @@ constexpr Row kRows[] = {
                 Answered(s, HvStatus::kSuccess, HvStatus::kInvalidHypercallInput)) ||
                (has_format && Answered(s, HvStatus::kSuccess, HvStatus::kInvalidParameter)));
      }},
+    {{"VTL 0 named in a fast IPI's input", true},
+     [](const Sighting& s) {
+       return IsCall(s.step(), {CallCode::kSendSyntheticClusterIpi}) &&
+              (s.step().value & HypercallControl::Fast::kMask) != 0 &&
+              s.step().words[0] >> 32 == tlfs::InputVtl::UseTargetVtl::kMask &&
+              Answered(s, HvStatus::kInvalidHypercallInput, HvStatus::kSuccess);
+     }},
     {{"Vector of an IPI to an empty set", false},
      [](const Sighting& s) {
        const tlfs::HypercallControl control{s.step().value};

@@ -151,6 +151,18 @@ TEST(KnownDifferencesTest, BadVectorIsKnownOnlyOfAnEmptySet) {
   EXPECT_EQ(RowOf({ipi}, kernel, user), "none");
 }
 
+TEST(KnownDifferencesTest, VtlOfAnIpiIsRefusedOnlyInAFastCall) {
+  Step ipi = Call(CallCode::kSendSyntheticClusterIpi);
+  ipi.words[0] = 0x10'0000'0040;
+  const Record kernel = Said(HvStatus::kInvalidHypercallInput);
+  const Record user = Said(HvStatus::kSuccess);
+  EXPECT_EQ(RowOf({ipi}, kernel, user), "none");
+  ipi.value |= tlfs::HypercallControl::Fast::kMask;
+  EXPECT_EQ(RowOf({ipi}, kernel, user), "VTL 0 named in a fast IPI's input");
+  ipi.words[0] = 0x40;
+  EXPECT_EQ(RowOf({ipi}, kernel, user), "none");
+}
+
 TEST(KnownDifferencesTest, CallUnknownToKvmIsMalformedOnlyWithReservedBits) {
   Step call = Call(CallCode::kSetVpRegisters);
   const Record user = Said(HvStatus::kAccessDenied);

@@ -103,8 +103,11 @@ void PrepareVpSettling() {
 bool LetInterruptsIn() {
   volatile bool& counted = g_logs[ThisVp()].counted;
   counted = false;
-  // Not PAUSE: QEMU's emulation never takes an interrupt between STI and a PAUSE, or after that.
-  asm volatile("sti; nop; nop; cli" : : : "memory");
+  // CPUID leaves the guest, and what is pending comes with the next entry. Without an exit it comes
+  // when the processor tells KVM that the window is open, which QEMU's emulation forgets at times.
+  // Not PAUSE: there it never takes an interrupt between STI and a PAUSE, or after that.
+  uint32_t eax = 0;
+  asm volatile("sti; nop; cpuid; nop; cli" : "+a"(eax) : : "rbx", "rcx", "rdx", "memory");
   return counted;
 }
 

@@ -15,6 +15,7 @@ constexpr uint32_t kX2ApicMsrs = 0x800;
 constexpr uint32_t kId = 0x02;
 constexpr uint32_t kEoi = 0x0b;
 constexpr uint32_t kSpurious = 0x0f;
+constexpr uint32_t kInService = 0x10;  // the first of eight
 constexpr uint32_t kIcrLow = 0x30;
 constexpr uint32_t kIcrHigh = 0x31;
 constexpr uint32_t kLvtTimer = 0x32;
@@ -82,6 +83,10 @@ void EnableApic() {
 uint32_t ApicId() {
   if (InX2ApicMode()) return static_cast<uint32_t>(ReadMsr(kX2ApicMsrs + kId).value);
   return XApic(kId) >> 24;
+}
+
+bool IsInService(uint8_t vector) {
+  return (Read(kInService + vector / 32U) >> vector % 32U & 1) != 0;
 }
 
 void EndOfInterrupt() { Write(kEoi, 0); }

@@ -13,6 +13,8 @@ inline constexpr uint8_t kSpuriousVector = 0xff;
 // Turns the APIC on, in x2APIC mode if possible.
 void EnableApic();
 [[nodiscard]] uint32_t ApicId();
+// Whether an interrupt with this vector waits for its end.
+[[nodiscard]] bool IsInService(uint8_t vector);
 void EndOfInterrupt();
 // A fixed interrupt to the processor with this APIC id.
 void SendIpi(uint32_t apic_id, uint8_t vector);

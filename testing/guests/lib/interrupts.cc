@@ -110,7 +110,9 @@ void HandleException(InterruptFrame& frame) {
 void HandleIrq(uint8_t vector) {
   const IrqAction& action = g_actions[vector];
   if (action.handler != nullptr) action.handler();
-  if (action.eoi == Eoi::kAfterHandler && vector != kSpuriousVector) EndOfInterrupt();
+  if (action.eoi == Eoi::kNone) return;
+  // A spurious interrupt has no end, another one with its vector has.
+  if (vector != kSpuriousVector || IsInService(vector)) EndOfInterrupt();
 }
 
 // A processor takes no interrupt between STI and HLT; one of QEMU's TCG does where the guest left
