@@ -110,6 +110,17 @@ void PrintRow(const std::string& name, const PairedSummary& summary) {
   std::fflush(stdout);
 }
 
+// Of the kind that Google Benchmark takes; the library tells what is wrong by an exception only.
+std::optional<std::regex> ParseFilter(absl::string_view text) {
+  try {
+    return std::regex(text.begin(), text.end(), std::regex::extended);
+  } catch (const std::regex_error& error) {
+    std::fprintf(stderr, "--benchmark_filter=%.*s: it is not a regular expression: %s\n",
+                 static_cast<int>(text.size()), text.data(), error.what());
+    return std::nullopt;
+  }
+}
+
 }  // namespace
 
 std::optional<PairedOptions> PairedOptions::Parse(int argc, char** argv) {
@@ -117,7 +128,9 @@ std::optional<PairedOptions> PairedOptions::Parse(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     absl::string_view argument = argv[i];
     if (absl::ConsumePrefix(&argument, "--benchmark_filter=")) {
-      options.filter = std::regex(argument.begin(), argument.end());
+      std::optional<std::regex> filter = ParseFilter(argument);
+      if (!filter.has_value()) return std::nullopt;
+      options.filter = *std::move(filter);
     } else if (absl::ConsumePrefix(&argument, "--benchmark_out=")) {
       options.out = std::string(argument);
     } else if (argument != "--benchmark_out_format=json") {

@@ -30,6 +30,14 @@ TEST(PairedOptionsTest, GoogleBenchmarksFlagsAreKnown) {
   EXPECT_TRUE(Parse("--benchmark_out_format=json").has_value());
 }
 
+TEST(PairedOptionsTest, AFilterThatIsNoRegularExpressionIsRefusedWithOneLine) {
+  ::testing::internal::CaptureStderr();
+  EXPECT_FALSE(Parse("--benchmark_filter=io_out(").has_value());
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(said.find("--benchmark_filter=io_out(: it is not a regular expression"), 0) << said;
+  EXPECT_EQ(said.find('\n'), said.size() - 1) << said;
+}
+
 TEST(PairedOptionsTest, OtherArgumentsAreRefused) { EXPECT_FALSE(Parse("io_out").has_value()); }
 
 TEST(PairedReportTest, EachPassIsARepetitionOfBothLoops) {
