@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -22,7 +21,7 @@ class BackEnds {
   explicit BackEnds(Machine machine) : machine_(std::move(machine)) {}
 
   // What each program saw on one back end. They share a machine; where a guest stops in the middle
-  // of a program the next ones get another; where it does not even begin it is tried again, once.
+  // of a program, which is told, the next ones get another.
   // Errors: what could not be set up.
   [[nodiscard]] absl::StatusOr<std::vector<Records>> RunAll(std::span<const Program> programs,
                                                             uint32_t cpus, vmm::Backend backend);
@@ -37,15 +36,12 @@ class BackEnds {
   [[nodiscard]] absl::StatusOr<std::vector<Comparison>> CompareAll(
       std::span<const Program> programs, uint32_t cpus);
 
-  // How the last guest that stopped in the middle ended.
-  [[nodiscard]] const std::string& last_stop() const { return last_stop_; }
-  // Guests that stopped before their first step and were tried again.
-  [[nodiscard]] uint64_t retries() const { return retries_; }
+  // Guests that stopped in the middle.
+  [[nodiscard]] uint64_t stops() const { return stops_; }
 
  private:
   Machine machine_;
-  std::string last_stop_;
-  uint64_t retries_ = 0;
+  uint64_t stops_ = 0;
 };
 
 [[nodiscard]] std::vector<Comparison> CompareEach(std::span<const Program> programs,

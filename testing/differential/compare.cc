@@ -51,6 +51,8 @@ const char* NameOf(StepKind kind) {
       return "testdev";
     case StepKind::kCpuid:
       return "cpuid";
+    case StepKind::kResetVp:
+      return "reset VP";
     case StepKind::kBarrier:
       return "barrier";
   }

@@ -140,7 +140,14 @@ class Generator {
     if (cpus_ > 1) Add(StepKind::kBarrier);
   }
 
+  // The first VP's INIT would end the guest.
+  void AddVpReset() {
+    const auto other = static_cast<uint8_t>(1 + Below(cpus_ - 1));
+    if (other != scope_.cpu) Add(StepKind::kResetVp).page = other;
+  }
+
   void AddStep() {
+    if (cpus_ > 1 && scope_.alone && OneIn(60)) AddVpReset();
     static constexpr Theme kThemes[] = {Theme::kMsrs, Theme::kHypercalls, Theme::kSynic,
                                         Theme::kTimers};
     const bool any = theme_ == Theme::kAll || OneIn(5);
@@ -319,16 +326,16 @@ class Generator {
     step.value |= variable << 17 | uint64_t{reps} << 32;
     for (size_t i = 0; i < reps; ++i) step.words[header + i] = Below(0x100) << 12 | Below(3);
   }
-  // An interrupt with an exception's vector looks like one to the guest, but has no error code.
+  // An interrupt with an exception's vector looks like one to the guest, but has no error code; one
+  // below those never gets in, and waits in the APIC into the next program.
   static void KeepFromExceptions(Step& step) {
     const auto code = static_cast<CallCode>(step.value & tlfs::HypercallControl::Code::kMask);
     const bool is_ipi =
         code == CallCode::kSendSyntheticClusterIpi || code == CallCode::kSendSyntheticClusterIpiEx;
     if (step.kind != StepKind::kHypercall || !is_ipi) return;
-    if (IsOfException(step.words[0] & 0xffff'ffff)) step.words[0] |= kFirstCountedVector;
-  }
-  static bool IsOfException(uint64_t vector) {
-    return vector >= tlfs::kIpiVectorMin && vector < kFirstIrqVector;
+    const uint64_t vector = step.words[0] & 0xffff'ffff;
+    const bool is_taken = vector >= tlfs::kIpiVectorMin;
+    if (is_taken && vector < kFirstIrqVector) step.words[0] |= kFirstCountedVector;
   }
 
   // Something that the ABI or the call may refuse.
@@ -437,7 +444,7 @@ class Generator {
     // Interrupts could come faster than an emulated processor handles them.
     tlfs::StimerConfig::Periodic::Set(config, 0);
     const uint64_t vector = tlfs::StimerConfig::ApicVector::Get(config);
-    if (IsOfException(vector)) {
+    if (vector < kFirstIrqVector) {
       tlfs::StimerConfig::ApicVector::Set(config, vector | kFirstCountedVector);
     }
     return config.raw;

@@ -1,12 +1,14 @@
 // Runs programs that come as a multiboot module and records what each step saw (program.h). Before
 // each program every register that the last one wrote is put back. The module's header says how
-// many processors take part; all of them go through all programs, and halt at barriers.
+// many processors take part; all of them go through all programs, and halt at barriers. One that is
+// reset there comes back to it.
 
-#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 
 #include "hyperv/tlfs/msr.h"
+#include "testing/differential/barriers.h"
 #include "testing/differential/program.h"
 #include "testing/differential/settling.h"
 #include "testing/differential/steps.h"
@@ -25,36 +27,51 @@ using testing::Record;
 using testing::Step;
 using testing::StepKind;
 
+// Where a VP is in the batch; its own, but while it is being reset.
+struct alignas(64) Place {
+  unsigned cpu;  // the number of its processor
+  const uint8_t* at;
+  Record* records;
+  uint32_t program;
+  uint32_t step;
+};
+
 constinit const uint8_t* g_batch = nullptr;
 constinit uint32_t g_cpus = 1;
-constinit std::atomic<uint32_t> g_arrived = 0;
-constinit std::atomic<uint32_t> g_barriers_passed = 0;
+constinit Place g_places[testing::kMaxCpus] = {};
 
-// What is pending gets in before and after, whether or not this processor is the last to come.
-void Barrier() {
-  LetInterruptsIn();
-  if (g_cpus == 1) return;
-  const uint32_t passed = g_barriers_passed.load();
-  if (g_arrived.fetch_add(1) + 1 == g_cpus) {
-    g_arrived.store(0);
-    g_barriers_passed.store(passed + 1);
-    WakeOthers();
-    return;
-  }
-  while (g_barriers_passed.load() == passed) AwaitInterrupt();
-  LetInterruptsIn();
+testing::ProgramHeader HeaderAt(const uint8_t* at) {
+  testing::ProgramHeader header;
+  std::memcpy(&header, at, sizeof(header));
+  return header;
 }
 
-void RunSteps(const Step* steps, uint32_t count, Record* records, unsigned vp) {
-  for (uint32_t i = 0; i < count; ++i) {
-    if (steps[i].kind == StepKind::kBarrier) {
-      Barrier();
-      if (vp == 0) records[i].done = 1;
-    } else if (steps[i].cpu == vp) {
-      records[i] = RunStep(steps[i]);
-    }
+const Step& StepOf(const Place& place) {
+  return reinterpret_cast<const Step*>(place.at + sizeof(testing::ProgramHeader))[place.step];
+}
+
+void DoStep(const Place& place, unsigned vp) {
+  const Step& step = StepOf(place);
+  Record& record = place.records[place.step];
+  if (step.kind == StepKind::kBarrier) {
+    Barrier();
+    if (vp == 0) record.done = 1;
+  } else if (step.cpu == vp && step.kind == StepKind::kResetVp) {
+    record = {.done = 1, .value = ResetWaiting(step.page, g_places[step.page].cpu)};
+  } else if (step.cpu == vp) {
+    record = RunStep(step);
   }
-  Barrier();
+}
+
+// From the place on, and through a last barrier.
+void RunSteps(Place& place, unsigned vp) {
+  const uint32_t count = HeaderAt(place.at).steps;
+  for (; place.step < count; ++place.step) DoStep(place, vp);
+  if (place.step++ == count) Barrier();
+  place.at += sizeof(testing::ProgramHeader) + count * sizeof(Step);
+  place.records += count;
+  place.step = 0;
+  ++place.program;
 }
 
 void ResetPartition(unsigned vp) {
@@ -64,31 +81,41 @@ void ResetPartition(unsigned vp) {
   Barrier();
 }
 
-void RunBatchOn(unsigned vp) {
-  const uint8_t* at = g_batch;
+void RunPrograms(Place& place, unsigned vp) {
   testing::BatchHeader batch;
-  std::memcpy(&batch, at, sizeof(batch));
-  at += sizeof(batch);
-  auto* records = const_cast<Record*>(AtAddress<Record>(testing::kRecordsAt));
-  for (uint32_t i = 0; i < batch.programs; ++i) {
-    testing::ProgramHeader header;
-    std::memcpy(&header, at, sizeof(header));
-    at += sizeof(header);
+  std::memcpy(&batch, g_batch, sizeof(batch));
+  while (place.program < batch.programs) {
     ResetPartition(vp);
-    RunSteps(reinterpret_cast<const Step*>(at), header.steps, records, vp);
-    at += header.steps * sizeof(Step);
-    records += header.steps;
+    RunSteps(place, vp);
   }
+}
+
+void BeginBatchOn(unsigned vp, unsigned cpu) {
+  Place& place = g_places[vp];
+  place = {.cpu = cpu,
+           .at = g_batch + sizeof(testing::BatchHeader),
+           .records = const_cast<Record*>(AtAddress<Record>(testing::kRecordsAt)),
+           .program = 0,
+           .step = 0};
+  RunPrograms(place, vp);
 }
 
 // Processors are numbered in the order in which they came up, and steps name VPs. The task register
 // then tells the VP (settling.h).
-void RunBatchElsewhere(void*) {
+void RunBatchElsewhere(void* cpu) {
   const auto vp = static_cast<unsigned>(ReadMsr(tlfs::MsrIndex::kVpIndex).value);
   PrepareUserMode(vp);
   EnableSse();
   PrepareVpSettling();
-  RunBatchOn(vp);
+  Place& place = g_places[vp];
+  if (place.at == nullptr) {
+    BeginBatchOn(vp, static_cast<unsigned>(reinterpret_cast<uintptr_t>(cpu)));
+    return;
+  }
+  BarrierAfterReset();
+  ++place.step;
+  RunSteps(place, vp);
+  RunPrograms(place, vp);
 }
 
 }  // namespace
@@ -107,8 +134,11 @@ void GuestMain(const BootInfo& boot) {
   PrepareCallers();
   PrepareSettling();
   PrepareVpSettling();
-  for (unsigned cpu = 1; cpu < g_cpus; ++cpu) PostTo(cpu, RunBatchElsewhere, nullptr);
-  RunBatchOn(0);
+  PrepareBarriers(g_cpus);
+  for (unsigned cpu = 1; cpu < g_cpus; ++cpu) {
+    PostTo(cpu, RunBatchElsewhere, reinterpret_cast<void*>(uintptr_t{cpu}));
+  }
+  BeginBatchOn(0, 0);
   for (unsigned cpu = 1; cpu < g_cpus; ++cpu) WaitFor(cpu);
 }
 

@@ -19,6 +19,7 @@ enum class StepKind : uint8_t {
   kSettle,      // lets interrupts in and tells which came, each at most `value` times
   kTestdev,     // command `value` for `sint` of VP `page`, with connection `index`
   kCpuid,       // leaf `index`
+  kResetVp,     // INIT and start of VP `page`, which waits; tells its registers after that
   kBarrier,     // all VPs come this far
 };
 

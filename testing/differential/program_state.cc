@@ -61,19 +61,23 @@ SynicState SynicStateAt(const Program& program, size_t at, uint8_t vp) {
 HeldTimerMessages HeldTimerMessagesAt(const Program& program, size_t at, uint8_t vp) {
   HeldTimerMessages held;
   SynicState state;
-  uint32_t used = 0;  // SINTs of timers, once they were
+  std::array<uint32_t, tlfs::kStimerCount> named = {};  // SINTs, of each timer
   for (size_t i = 0; i <= at; ++i) {
     const Step& step = program[i];
     if (step.cpu != vp) continue;
     Follow(step, state);
     const tlfs::StimerConfig config{step.value};
-    if (step.kind == StepKind::kWriteMsr && TimerOfConfig(step).has_value() &&
+    const std::optional<uint32_t> timer = TimerOfConfig(step);
+    if (timer.has_value() && step.kind == StepKind::kWriteMsr &&
         tlfs::StimerConfig::DirectMode::Get(config) == 0) {
-      used |= uint32_t{1} << tlfs::StimerConfig::SintIndex::Get(config);
+      named[*timer] |= uint32_t{1} << tlfs::StimerConfig::SintIndex::Get(config);
     }
-    held.while_masked |= used & state.masked;
-    if (!state.has_message_page) held.while_page_off |= used;
-    if (!state.is_on) held.while_synic_off |= used;
+    // What a timer does next depends on whether it still waits with an old message.
+    for (const uint32_t sints : named) {
+      if ((sints & (state.masked | held.while_masked)) != 0) held.while_masked |= sints;
+      if (!state.has_message_page) held.while_page_off |= sints;
+      if (!state.is_on) held.while_synic_off |= sints;
+    }
   }
   return held;
 }

@@ -72,6 +72,7 @@ tlfs::StimerConfig SettlingConfig() {
   return config;
 }
 
+// What has come meanwhile, besides the timer, may still wait for its turn after that.
 void Settle(uint64_t ticks) {
   constexpr uint32_t kCount = static_cast<uint32_t>(MsrIndex::kStimer0Count) + 2 * kSettlingTimer;
   volatile bool& settled = g_logs[ThisVp()].settled;
@@ -113,10 +114,12 @@ bool LetInterruptsIn() {
 
 void SettleTimers() {
   for (int round = 0; round < kTimerRounds; ++round) Settle(kTimerRound);
+  LetInterruptsIn();
 }
 
 void SettleDevices() {
   for (int round = 0; round < kDeviceRounds; ++round) Settle(kDeviceRound);
+  LetInterruptsIn();
 }
 
 void AwaitInterrupt() { WaitForInterrupt(); }

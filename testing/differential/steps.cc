@@ -367,8 +367,9 @@ Record Do(const Step& step) {
       return UseTestdev(step);
     case StepKind::kCpuid:
       return TellCpuid(step);
+    case StepKind::kResetVp:
     case StepKind::kBarrier:
-      break;
+      break;  // of all VPs (guest.cc)
   }
   return {};
 }
@@ -429,6 +430,25 @@ Record RunStep(const Step& step) {
   Record record = Do(step);
   record.done = 1;
   return record;
+}
+
+uint64_t DigestVp() {
+  constexpr MsrIndex kRegisters[] = {
+      MsrIndex::kVpIndex, MsrIndex::kTpr,  MsrIndex::kVpAssistPage, MsrIndex::kScontrol,
+      MsrIndex::kSiefp,   MsrIndex::kSimp, MsrIndex::kSversion,
+  };
+  uint64_t digest = kHashStart;
+  const auto add = [&digest](MsrRead read) {
+    digest = Hash(&read.value, sizeof(read.value), digest ^ read.fault.vector);
+  };
+  for (const MsrIndex index : kRegisters) add(ReadMsr(index));
+  for (uint32_t i = 0; i < tlfs::kSintCount; ++i) {
+    add(ReadMsr(static_cast<uint32_t>(MsrIndex::kSint0) + i));
+  }
+  for (uint32_t i = 0; i < testing::kProgramTimers; ++i) {
+    add(ReadMsr(static_cast<uint32_t>(MsrIndex::kStimer0Config) + 2 * i));
+  }
+  return digest;
 }
 
 void ResetVp() {

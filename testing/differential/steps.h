@@ -9,6 +9,9 @@ namespace hvkit::guest {
 // After PrepareVpSettling (settling.h) on all.
 [[nodiscard]] testing::Record RunStep(const testing::Step& step);
 
+// What the registers of the calling VP hold, in one number.
+[[nodiscard]] uint64_t DigestVp();
+
 // Writes back every register that a program has written on the calling VP, and clears its pages.
 void ResetVp();
 // The same for what all VPs share, while no other runs steps; hypercalls are then off.

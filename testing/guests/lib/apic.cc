@@ -71,6 +71,15 @@ void WaitCycles(uint64_t cycles) {
   while (Rdtsc() - start < cycles) Pause();
 }
 
+void Start(uint32_t destination, uint32_t shorthand, uint8_t page) {
+  WriteIcr(destination, shorthand | kIcrAssert | kIcrInit);
+  WaitCycles(10'000'000);
+  for (int i = 0; i < 2; ++i) {
+    WriteIcr(destination, shorthand | kIcrAssert | kIcrStartUp | page);
+    WaitCycles(200'000);
+  }
+}
+
 }  // namespace
 
 void EnableApic() {
@@ -93,14 +102,9 @@ void EndOfInterrupt() { Write(kEoi, 0); }
 
 void SendIpi(uint32_t apic_id, uint8_t vector) { WriteIcr(apic_id, kIcrAssert | vector); }
 
-void StartOtherCpus(uint8_t page) {
-  WriteIcr(0, kIcrAllButSelf | kIcrAssert | kIcrInit);
-  WaitCycles(10'000'000);
-  for (int i = 0; i < 2; ++i) {
-    WriteIcr(0, kIcrAllButSelf | kIcrAssert | kIcrStartUp | page);
-    WaitCycles(200'000);
-  }
-}
+void StartOtherCpus(uint8_t page) { Start(0, kIcrAllButSelf, page); }
+
+void StartCpu(uint32_t apic_id, uint8_t page) { Start(apic_id, 0, page); }
 
 void StartApicTimer() {
   Write(kLvtTimer, kLvtMasked);

@@ -20,6 +20,8 @@ void EndOfInterrupt();
 void SendIpi(uint32_t apic_id, uint8_t vector);
 // INIT and start-up IPIs to all other processors; they begin at `page` << 12 in real mode.
 void StartOtherCpus(uint8_t page);
+// The same for the one processor with this APIC id.
+void StartCpu(uint32_t apic_id, uint8_t page);
 
 // Lets the APIC's timer count for as long as its counter lasts, about 4 s at 1 GHz, without an
 // interrupt, and tells how far it has come.

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <utility>
 
 #include "testing/guests/lib/apic.h"
 #include "testing/guests/lib/cpu.h"
@@ -78,6 +79,7 @@ void MarkUp(unsigned index) {
 extern "C" {
 extern const uint8_t ap_trampoline[];
 extern const uint8_t ap_trampoline_end[];
+extern uint32_t ap_next_index;
 [[noreturn]] void GuestApStart(uint32_t index);
 }
 
@@ -106,6 +108,15 @@ void StartCpus(unsigned count) {
               static_cast<size_t>(ap_trampoline_end - ap_trampoline));
   StartOtherCpus(AP_TRAMPOLINE >> 12);
   WaitUntil([count] { return CountUp() >= count; }, "all processors come up");
+}
+
+void RestartCpu(unsigned cpu) {
+  Cpu& other = g_cpus[cpu];
+  other.up.store(false, std::memory_order_relaxed);
+  const uint32_t next = std::exchange(ap_next_index, cpu);
+  StartCpu(other.apic_id, AP_TRAMPOLINE >> 12);
+  WaitUntil([&other] { return other.up.load(std::memory_order_acquire); }, "a reset processor");
+  ap_next_index = next;
 }
 
 uint32_t ApicIdOf(unsigned cpu) { return g_cpus[cpu].apic_id; }

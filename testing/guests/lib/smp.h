@@ -1,4 +1,5 @@
-// More processors: starting them and running functions on them. Called on the first processor only.
+// More processors: starting them and running functions on them. Called on the first processor only,
+// unless said otherwise.
 
 #ifndef HVKIT_TESTING_GUESTS_LIB_SMP_H_
 #define HVKIT_TESTING_GUESTS_LIB_SMP_H_
@@ -11,6 +12,10 @@ namespace hvkit::guest {
 // guest with a FAIL line if they do not come. Processors are numbered from 0 in the order in which
 // they came up.
 void StartCpus(unsigned count);
+
+// Resets a processor, but the first, by INIT and starts it anew; the function that it ran begins
+// anew too. Called on any processor, on one at a time; no other one is being started.
+void RestartCpu(unsigned cpu);
 
 // The APIC id of a processor that is up.
 [[nodiscard]] uint32_t ApicIdOf(unsigned cpu);

@@ -197,6 +197,7 @@ gdt_pointer:
     .word gdt_end - gdt - 1
     .quad gdt
     .balign 4
+    .globl ap_next_index
 ap_next_index:
     .long 1
 
