@@ -12,6 +12,8 @@ def _quote(text):
 def _exceptions(reasons):
     return [_quote("--except=%s|%s" % (name, reason)) for name, reason in reasons.items()]
 
+_RUN_ON_KVM = Label("//testing/rig:run_on_kvm")
+
 def _kvm_test(name, script, script_args, data, l1, tags, **kwargs):
     """An sh_test per L1 kernel; with several, `name` is a suite of them."""
     names = {}
@@ -23,7 +25,7 @@ def _kvm_test(name, script, script_args, data, l1, tags, **kwargs):
             srcs = [Label("//testing/rig:" + script)],
             args = [a.replace("{l1}", version) for a in script_args],
             data = data + [
-                Label("//testing/rig:run_on_kvm"),
+                _RUN_ON_KVM,
                 Label("//testing/rig:l1_%s_parts" % version.replace(".", "_")),
             ],
             # One at a time on two cores; static programs have no sanitizers.
@@ -80,7 +82,7 @@ def kvm_cc_test(
     _kvm_test(
         name,
         "run_gtest",
-        ["$(location %s)" % Label("//testing/rig:run_on_kvm")] + _exceptions(software_kvm_exceptions) +
+        ["$(location %s)" % _RUN_ON_KVM] + _exceptions(software_kvm_exceptions) +
         ["--l1={l1}"] + rig_args +
         ["--file=$(location %s)" % label for label in data] +
         ["--", "$(location :%s_program)" % name] + args,
@@ -101,13 +103,15 @@ def kvm_guest_test(
         expect_events = [],
         data = [],
         through = None,
+        vmm = Label("//vmm"),
+        run_on_kvm = None,
         l1 = ["6.1"],
         rig_args = [],
         software_kvm_exceptions = {},
         size = "medium",
         tags = [],
         **kwargs):
-    """Boots a guest in //vmm on KVM and checks how it ends.
+    """Boots a guest in the VMM on KVM and checks how it ends.
 
     Args:
       name: the test.
@@ -119,6 +123,8 @@ def kvm_guest_test(
       expect_events: texts in lines of the VMM's --events file.
       data: files that vmm_args name.
       through: the label of a static program that runs the VMM: its arguments are the VMM and the VMM's.
+      vmm: another build of the VMM.
+      run_on_kvm: a script to use in place of testing/rig/run_on_kvm, which it can find beside it.
       l1: as of kvm_cc_test.
       rig_args: as of kvm_cc_test.
       software_kvm_exceptions: as of kvm_cc_test, for the guest's checks; on whichever processor. A
@@ -134,15 +140,15 @@ def kvm_guest_test(
     exceptions = dict(software_kvm_exceptions)
     if "--hyperv=kernel" in vmm_args:
         exceptions["*"] = "it has no Hyper-V emulation for --hyperv=kernel"
-    programs = ([through] if through else []) + [Label("//vmm")]
+    programs = ([through] if through else []) + [vmm]
     _kvm_test(
         name,
         "run_guest",
-        ["--run-on-kvm=$(location %s)" % Label("//testing/rig:run_on_kvm"), "--l1={l1}"] + expectations +
+        ["--run-on-kvm=$(location %s)" % (run_on_kvm or _RUN_ON_KVM), "--l1={l1}"] + expectations +
         _exceptions(exceptions) +
         rig_args + ["--"] + ["$(location %s)" % program for program in programs] +
         ["--kernel=$(location %s)" % guest] + ["'%s'" % arg for arg in vmm_args],
-        data + [guest] + programs,
+        data + [guest] + programs + ([run_on_kvm] if run_on_kvm else []),
         l1,
         tags,
         size = size,
