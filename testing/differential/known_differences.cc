@@ -113,10 +113,10 @@ bool SignalsWhatIsOff(const Sighting& s) {
   return !state.is_on || !state.has_event_page || (state.masked >> target->sint & 1) != 0;
 }
 
-uint32_t SlotOfVector(const SynicState& state, unsigned counted) {
+uint32_t SintsOfVector(const SynicState& state, unsigned counted) {
   uint32_t sints = 0;
-  for (uint32_t sint = 0; sint < state.vectors.size(); ++sint) {
-    if (state.vectors[sint] == kFirstCountedVector + counted) sints |= uint32_t{1} << sint;
+  for (uint32_t sint = 0; sint < state.counted_vectors.size(); ++sint) {
+    if ((state.counted_vectors[sint] >> counted & 1) != 0) sints |= uint32_t{1} << sint;
   }
   return sints;
 }
@@ -127,7 +127,7 @@ uint32_t SintsOfInterrupts(const Sighting& s) {
   uint32_t sints = 0;
   for (unsigned i = 0; i < kCountedVectors; ++i) {
     if (((s.kernel.value ^ s.user.value) >> (4 * i) & 0xf) == 0) continue;
-    const uint32_t found = SlotOfVector(state, i);
+    const uint32_t found = SintsOfVector(state, i);
     if (found == 0) return 0;
     sints |= found;
   }

@@ -30,7 +30,10 @@ void FollowSint(uint32_t index, uint64_t value, SynicState& state) {
   const bool is_masked = tlfs::Sint::Masked::Get(sint) != 0;
   if (!is_masked && vector < tlfs::Sint::kFirstValidVector) return;  // raises #GP
   state.masked = is_masked ? state.masked | bit : state.masked & ~bit;
-  state.vectors[index] = vector;
+  const unsigned counted = vector - unsigned{kFirstCountedVector};
+  if (counted < kCountedVectors) {
+    state.counted_vectors[index] |= static_cast<uint16_t>(1U << counted);
+  }
 }
 
 void Follow(const Step& step, SynicState& state) {

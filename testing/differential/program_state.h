@@ -20,7 +20,8 @@ struct SynicState {
   bool has_message_page = false;
   bool has_event_page = false;
   uint32_t masked = 0xffff;
-  std::array<uint8_t, hyperv::tlfs::kSintCount> vectors = {};
+  // Those that each SINT has had: bit i for kFirstCountedVector + i.
+  std::array<uint16_t, hyperv::tlfs::kSintCount> counted_vectors = {};
 };
 
 // A VP's, after the steps before `at`.

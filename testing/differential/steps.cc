@@ -78,9 +78,13 @@ uint64_t Now() { return ReadMsr(MsrIndex::kTimeRefCount).value; }
 
 bool IsMsr(const Step& step, MsrIndex index) { return step.index == static_cast<uint32_t>(index); }
 
+// On SVM bits 3:0 are gone at some exits: at which depends on what is pending just then.
+constexpr uint64_t kTprKept = ~uint64_t{0xf};
+
 // What the register's value tells: a time only whether it goes on, a timer's how it lies to its
 // count.
 uint64_t Tell(const Step& step, Vp& vp, uint64_t value) {
+  if (IsMsr(step, MsrIndex::kTpr)) return value & kTprKept;
   const uint32_t timer = step.index - static_cast<uint32_t>(MsrIndex::kStimer0Count);
   if (timer < 2 * tlfs::kStimerCount && timer % 2 == 0) return value - vp.timer_counts[timer / 2];
   uint64_t* last = nullptr;
@@ -434,19 +438,25 @@ Record RunStep(const Step& step) {
 
 uint64_t DigestVp() {
   constexpr MsrIndex kRegisters[] = {
-      MsrIndex::kVpIndex, MsrIndex::kTpr,  MsrIndex::kVpAssistPage, MsrIndex::kScontrol,
-      MsrIndex::kSiefp,   MsrIndex::kSimp, MsrIndex::kSversion,
+      MsrIndex::kVpIndex, MsrIndex::kVpAssistPage, MsrIndex::kScontrol,
+      MsrIndex::kSiefp,   MsrIndex::kSimp,         MsrIndex::kSversion,
   };
   uint64_t digest = kHashStart;
-  const auto add = [&digest](MsrRead read) {
-    digest = Hash(&read.value, sizeof(read.value), digest ^ read.fault.vector);
+  const auto add = [&digest](MsrRead read, uint64_t told = ~uint64_t{0}) {
+    const uint64_t value = read.value & told;
+    const uint32_t words[] = {read.fault.vector, static_cast<uint32_t>(value),
+                              static_cast<uint32_t>(value >> 32)};
+    digest = Hash(words, sizeof(words), digest);
   };
   for (const MsrIndex index : kRegisters) add(ReadMsr(index));
+  add(ReadMsr(MsrIndex::kTpr), kTprKept);
   for (uint32_t i = 0; i < tlfs::kSintCount; ++i) {
     add(ReadMsr(static_cast<uint32_t>(MsrIndex::kSint0) + i));
   }
   for (uint32_t i = 0; i < testing::kProgramTimers; ++i) {
-    add(ReadMsr(static_cast<uint32_t>(MsrIndex::kStimer0Config) + 2 * i));
+    // Whether a timer is still enabled is a difference of its own (a message to a masked SINT).
+    add(ReadMsr(static_cast<uint32_t>(MsrIndex::kStimer0Config) + 2 * i),
+        ~tlfs::StimerConfig::Enable::kMask);
   }
   return digest;
 }
