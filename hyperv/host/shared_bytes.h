@@ -9,31 +9,16 @@
 #ifndef HVKIT_HYPERV_HOST_SHARED_BYTES_H_
 #define HVKIT_HYPERV_HOST_SHARED_BYTES_H_
 
-#include <emmintrin.h>
-
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <utility>
 
+#include "hyperv/host/shared_vectors.h"
 #include "hyperv/host/shared_word.h"
 
 namespace hvkit::hyperv {
 namespace internal {
-
-template <SharedWord T>
-inline void LoadWord(void* to, const void* from) {
-  const T word = LoadShared<T>(from, std::memory_order_relaxed);
-  std::memcpy(to, &word, sizeof(word));
-}
-
-template <SharedWord T>
-inline void StoreWord(void* to, const void* from) {
-  T word;
-  std::memcpy(&word, from, sizeof(word));
-  StoreShared<T>(to, word, std::memory_order_relaxed);
-}
 
 // Calls `copy<T>(offset)` for the widest words that are aligned from `address` on and end within
 // `size`.
@@ -60,14 +45,6 @@ inline void ForEachWord(uintptr_t address, size_t size, Copy&& copy) {
       done += 1;
     }
   }
-}
-
-// The address as a number, for its low bits only.
-inline uintptr_t AddressBits(const void* address) {
-  uintptr_t bits;
-  static_assert(sizeof(bits) == sizeof(address));
-  std::memcpy(&bits, &address, sizeof(bits));
-  return bits;
 }
 
 }  // namespace internal
@@ -113,77 +90,25 @@ inline bool IsWholeWords(const void* address, size_t size) {
               [&]<typename T>(size_t offset) { StoreWord<T>(shared + offset, from + offset); });
 }
 
-// Two words by one instruction, since copies cost what their instructions cost. `shared` is a
-// multiple of 16, so that x86 tears neither of them. Assembly, for C++ has no atomic access of 16
-// bytes that is a plain load or store.
-using WordPair = __m128i;
-
-inline WordPair LoadPair(const std::byte* shared) {
-  WordPair pair;
-  asm volatile("movdqa %1, %0"
-               : "=x"(pair)
-               : "m"(*static_cast<const WordPair*>(static_cast<const void*>(shared))));
-  return pair;
-}
-
-inline void StorePair(std::byte* shared, WordPair pair) {
-  asm volatile("movdqa %1, %0"
-               : "=m"(*static_cast<WordPair*>(static_cast<void*>(shared)))
-               : "x"(pair));
-}
-
-// Calls `pairs(offset)` for each 32 bytes of a shared range of whole words whose address at that
-// offset suits two WordPairs, and `word(offset)` for the words around them.
-template <typename Pairs, typename Word>
-inline void ForEachPairs(const void* shared, size_t size, Pairs&& pairs, Word&& word) {
-  size_t done = 0;
-  if (size != 0 && AddressBits(shared) % sizeof(WordPair) != 0) {
-    word(done);
-    done += sizeof(uint64_t);
-  }
-  constexpr size_t kPairs = 2 * sizeof(WordPair);
-  for (; size - done >= 2 * kPairs; done += 2 * kPairs) {
-    pairs(done);
-    pairs(done + kPairs);
-  }
-  if (size - done >= kPairs) {
-    pairs(done);
-    done += kPairs;
-  }
-  for (; done < size; done += sizeof(uint64_t)) word(done);
-}
-
 }  // namespace internal
 
 // Copies out of shared bytes; each naturally aligned word inside the range is read whole.
 inline void CopyFromShared(std::byte* to, const std::byte* shared, size_t size) {
-  using internal::WordPair;
   if (!internal::IsWholeWords(shared, size)) return internal::CopyFromSharedOdd(to, shared, size);
-  internal::ForEachPairs(
-      shared, size,
-      [=](size_t offset) {
-        const WordPair low = internal::LoadPair(shared + offset);
-        const WordPair high = internal::LoadPair(shared + offset + sizeof(WordPair));
-        std::memcpy(to + offset, &low, sizeof(low));
-        std::memcpy(to + offset + sizeof(low), &high, sizeof(high));
-      },
+  if (size >= internal::kManyWords && internal::HasFours()) {
+    return internal::CopyFoursFromShared(to, shared, size);
+  }
+  // The last few by words: who reads them next gets them sooner.
+  internal::ForEachPair<2 * internal::kPairSize>(
+      shared, size, [=](size_t offset) { internal::LoadPair(to + offset, shared + offset); },
       [=](size_t offset) { internal::LoadWord<uint64_t>(to + offset, shared + offset); });
 }
 
 // Copies into shared bytes; each naturally aligned word inside the range is written whole.
 inline void CopyToShared(std::byte* shared, const std::byte* from, size_t size) {
-  using internal::WordPair;
   if (!internal::IsWholeWords(shared, size)) return internal::CopyToSharedOdd(shared, from, size);
-  internal::ForEachPairs(
-      shared, size,
-      [=](size_t offset) {
-        WordPair low;
-        WordPair high;
-        std::memcpy(&low, from + offset, sizeof(low));
-        std::memcpy(&high, from + offset + sizeof(low), sizeof(high));
-        internal::StorePair(shared + offset, low);
-        internal::StorePair(shared + offset + sizeof(low), high);
-      },
+  internal::ForEachPair<internal::kPairSize>(
+      shared, size, [=](size_t offset) { internal::StorePair(shared + offset, from + offset); },
       [=](size_t offset) { internal::StoreWord<uint64_t>(shared + offset, from + offset); });
 }
 

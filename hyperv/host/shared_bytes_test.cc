@@ -15,7 +15,7 @@
 namespace hvkit::hyperv {
 namespace {
 
-constexpr size_t kSize = 104;
+constexpr size_t kSize = 400;
 using Bytes = std::array<std::byte, kSize>;
 
 Bytes Counting() {
@@ -52,6 +52,10 @@ TEST_P(CopyTest, IntoSharedEqualsMemcpy) {
 INSTANTIATE_TEST_SUITE_P(AllAlignments, CopyTest,
                          ::testing::Combine(::testing::Range<size_t>(0, 17),
                                             ::testing::Range<size_t>(0, 84)));
+// Whole words, which go by fours from some number on.
+INSTANTIATE_TEST_SUITE_P(ManyWords, CopyTest,
+                         ::testing::Combine(::testing::Range<size_t>(0, 72, 8),
+                                            ::testing::Range<size_t>(88, 320, 8)));
 
 class LineTest : public ::testing::TestWithParam<size_t> {};
 
@@ -90,7 +94,7 @@ TEST(SharedWordTest, FailedCompareExchangeReportsFoundValue) {
 
 TEST(SharedWordTest, AlignedWordsAreNeverTornByACopy) {
   constexpr uint64_t kValues[] = {0, ~uint64_t{0}};
-  using Words = std::array<uint64_t, 5>;
+  using Words = std::array<uint64_t, 45>;
   alignas(16) Words words{};
   std::atomic<bool> stop{false};
   std::thread writer([&] {
