@@ -7,9 +7,7 @@
 #define HVKIT_HYPERV_MSR_MSR_GATE_H_
 
 #include <array>
-#include <cstddef>
 #include <cstdint>
-#include <optional>
 
 #include "hyperv/msr/msr_lookup.h"
 #include "hyperv/msr/msr_outcome.h"
@@ -19,11 +17,12 @@
 
 namespace hvkit::hyperv {
 
-// `id`, `instance` and `value` have meaning when the outcome is kHandled: the access then goes on
-// to the row's owner, which may still fault.
+// `id`, `owner`, `instance` and `value` have meaning when the outcome is kHandled: the access then
+// goes on to the owner, which may still fault.
 struct [[nodiscard]] MsrAdmission {
   MsrOutcome outcome = MsrOutcome::kNotOurs;
   MsrId id = MsrId::kGuestOsId;
+  MsrOwner owner = MsrOwner::kNobody;
   uint8_t instance = 0;
   uint64_t value = 0;  // Of a write, without its ignored bits
 };
@@ -38,23 +37,25 @@ class MsrGate {
   // Whether the guest may make the access, and whose register it is: by number, privilege,
   // direction and reserved bits. Takes no lock.
   constexpr MsrAdmission AdmitRead(uint32_t index) const {
-    const std::optional<MsrId> id = FindMsr(index);
-    if (!id.has_value() || !Has(ours_, *id)) return {};
-    if (!Has(readable_, *id)) return {.outcome = MsrOutcome::kGeneralProtection};
-    return {.outcome = MsrOutcome::kHandled, .id = *id, .instance = InstanceOf(*id, index)};
+    const uint32_t offset = index - internal::kFirstMsr;  // Wraps for indices below the first
+    if (offset >= registers_.size()) return {};
+    const Register& found = registers_[offset];
+    return {
+        .outcome = found.read, .id = found.id, .owner = found.owner, .instance = found.instance};
   }
 
   // As AdmitRead; the value without the bits that a write ignores.
   constexpr MsrAdmission AdmitWrite(uint32_t index, uint64_t value) const {
-    const std::optional<MsrId> id = FindMsr(index);
-    if (!id.has_value() || !Has(ours_, *id)) return {};
-    const MsrReservedBits& reserved = reserved_[Index(*id)];
-    if (!Has(writable_, *id) || (value & reserved.faulting) != 0) {
-      return {.outcome = MsrOutcome::kGeneralProtection};
-    }
+    const uint32_t offset = index - internal::kFirstMsr;
+    if (offset >= registers_.size()) return {};
+    const Register& found = registers_[offset];
+    if (found.write != MsrOutcome::kHandled) return {.outcome = found.write};
+    const MsrReservedBits& reserved = reserved_[Index(found.id)];
+    if ((value & reserved.faulting) != 0) return {.outcome = MsrOutcome::kGeneralProtection};
     return {.outcome = MsrOutcome::kHandled,
-            .id = *id,
-            .instance = InstanceOf(*id, index),
+            .id = found.id,
+            .owner = found.owner,
+            .instance = found.instance,
             .value = value & ~reserved.ignored};
   }
 
@@ -63,13 +64,14 @@ class MsrGate {
   constexpr const MsrReservedBits& ReservedBits(MsrId id) const { return reserved_[Index(id)]; }
 
  private:
-  static_assert(kMsrIdCount <= 64);
-
-  static constexpr uint64_t Bit(MsrId id) { return uint64_t{1} << Index(id); }
-  static constexpr bool Has(uint64_t set, MsrId id) { return (set & Bit(id)) != 0; }
-  static constexpr uint8_t InstanceOf(MsrId id, uint32_t index) {
-    return static_cast<uint8_t>(RowOf(id).InstanceOf(index));
-  }
+  // All that an access has to know of an index, in one place. As for an index that no row has.
+  struct alignas(uint64_t) Register {
+    MsrOutcome read = MsrOutcome::kNotOurs;
+    MsrOutcome write = MsrOutcome::kNotOurs;
+    MsrId id = MsrId::kGuestOsId;
+    MsrOwner owner = MsrOwner::kNobody;
+    uint8_t instance = 0;
+  };
 
   constexpr void Admit(const MsrRow& row, const Privileges& privileges) {
     MsrReservedBits& reserved = reserved_[Index(row.id)];
@@ -80,16 +82,21 @@ class MsrGate {
       reserved.ignored |= row.gated.without.ignored;
     }
     if (row.owner == MsrOwner::kNobody) return;
-    ours_ |= Bit(row.id);
-    if (!privileges.Has(*row.gate)) return;
-    if (row.access != MsrAccess::kWrite) readable_ |= Bit(row.id);
-    if (row.access != MsrAccess::kRead) writable_ |= Bit(row.id);
+    const bool allowed = privileges.Has(*row.gate);
+    for (uint8_t i = 0; i < row.instances; ++i) {
+      registers_[row.IndexOf(i) - internal::kFirstMsr] = {
+          .read = OutcomeIf(allowed && row.access != MsrAccess::kWrite),
+          .write = OutcomeIf(allowed && row.access != MsrAccess::kRead),
+          .id = row.id,
+          .owner = row.owner,
+          .instance = i};
+    }
+  }
+  static constexpr MsrOutcome OutcomeIf(bool admitted) {
+    return admitted ? MsrOutcome::kHandled : MsrOutcome::kGeneralProtection;
   }
 
-  // One bit for each MsrId.
-  uint64_t ours_ = 0;
-  uint64_t readable_ = 0;
-  uint64_t writable_ = 0;
+  std::array<Register, internal::kLastMsr - internal::kFirstMsr + 1> registers_{};
   std::array<MsrReservedBits, kMsrIdCount> reserved_{};
 };
 

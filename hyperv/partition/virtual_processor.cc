@@ -1,6 +1,6 @@
 #include "hyperv/partition/virtual_processor.h"
 
-#include "hyperv/msr/msr_table.h"
+#include "hyperv/msr/msr_row.h"
 #include "hyperv/tlfs/cpuid.h"
 
 namespace hvkit::hyperv {
@@ -41,7 +41,7 @@ VirtualProcessor::VirtualProcessor(VpIndex index, const Surroundings& partition)
 MsrRead VirtualProcessor::ReadMsr(uint32_t index) {
   const MsrAdmission admission = gate_.AdmitRead(index);
   if (admission.outcome != MsrOutcome::kHandled) return {.outcome = admission.outcome};
-  switch (RowOf(admission.id).owner) {
+  switch (admission.owner) {
     case MsrOwner::kSynic:
       return synic_.ReadMsr(index);
     case MsrOwner::kStimer:
@@ -69,7 +69,7 @@ MsrRead VirtualProcessor::ReadMsr(uint32_t index) {
 MsrOutcome VirtualProcessor::WriteMsr(uint32_t index, uint64_t value) {
   const MsrAdmission admission = gate_.AdmitWrite(index, value);
   if (admission.outcome != MsrOutcome::kHandled) return admission.outcome;
-  switch (RowOf(admission.id).owner) {
+  switch (admission.owner) {
     case MsrOwner::kSynic:
       return synic_.WriteMsr(index, admission.value);
     case MsrOwner::kStimer:
