@@ -77,17 +77,14 @@ struct Tails {
   uint32_t output = 0;
 };
 
-[[gnu::always_inline]] inline CallResult Handle(const Request& request, const Tails& tails,
-                                                const std::byte* input, std::byte* output) {
+[[gnu::always_inline]] inline CallResult Handle(const Request& request, const std::byte* input,
+                                                const RawExtras& extras) {
   return request.entry.handle(request.entry.handler,
                               {.caller = request.caller,
                                .variable_words = request.control.variable_words(),
-                               .input = input,
-                               .output = output,
-                               .rep_start = request.control.rep_start(),
-                               .reps = request.reps,
-                               .input_tail = tails.input,
-                               .output_tail = tails.output});
+                               .input = input},
+                              {.start = request.control.rep_start(), .count = request.reps},
+                              extras);
 }
 
 // How many of the reps to be done are done.
@@ -147,8 +144,9 @@ GuestRange OutputOf(const Request& request, const HypercallWords& words) {
 }
 
 // Copies the input out of the guest's reach; false if it is where no block may be.
-bool ReadInput(const Request& request, const GuestRange& from, const GuestMemory& memory,
-               PageBlock& block, Tails& tails) {
+[[gnu::always_inline]] inline bool ReadInput(const Request& request, const GuestRange& from,
+                                             const GuestMemory& memory, PageBlock& block,
+                                             Tails& tails) {
   const bool has_tail = request.shape().has_input_tail;
   if (from.size == 0 && !has_tail) return true;
   if (!from.IsValid()) return false;
@@ -171,15 +169,24 @@ std::optional<PinnedPage> PinOutput(const Request& request, const GuestRange& in
 }
 
 // Apart, so that calls without output do without a second block.
-[[gnu::noinline]] HypercallOutcome RunWithOutput(Request request, const PageBlock& input,
-                                                 Tails tails, GuestMemory& memory,
-                                                 HypercallWords& words) {
+[[gnu::noinline]] HypercallOutcome DispatchMemoryWithOutput(VpIndex caller,
+                                                            const RawCallEntry& entry,
+                                                            HypercallWords& words,
+                                                            GuestMemory& memory) {
+  const Request request(caller, entry, Control(words.control));
+  const GuestRange input_range = InputOf(request, words);
   const GuestRange range = OutputOf(request, words);
-  std::optional<PinnedPage> page =
-      PinOutput(request, InputOf(request, words), range, memory, tails);
+  PageBlock input;
+  Tails tails;
+  if (!ReadInput(request, input_range, memory, input, tails)) {
+    return Completed(HvStatus::kInvalidAlignment);
+  }
+  std::optional<PinnedPage> page = PinOutput(request, input_range, range, memory, tails);
   if (!page.has_value()) return Completed(HvStatus::kInvalidAlignment);
   PageBlock output;
-  const CallResult result = Handle(request, tails, input.bytes.data(), output.bytes.data());
+  const CallResult result = Handle(
+      request, input.bytes.data(),
+      {.output = output.bytes.data(), .input_tail = tails.input, .output_tail = tails.output});
   const Written written = WrittenBy(request, result, tails);
   page->CopyIn(range.start.PageOffset() + written.first,
                std::span(output.bytes).subspan(written.first, written.size));
@@ -194,8 +201,7 @@ std::optional<PinnedPage> PinOutput(const Request& request, const GuestRange& in
   if (!ReadInput(request, InputOf(request, words), memory, input, tails)) {
     return Completed(HvStatus::kInvalidAlignment);
   }
-  if (request.shape().has_output) return RunWithOutput(request, input, tails, memory, words);
-  return Finish(request, Handle(request, tails, input.bytes.data(), nullptr), words);
+  return Finish(request, Handle(request, input.bytes.data(), {.input_tail = tails.input}), words);
 }
 
 // A fast call's registers are one block of 112 bytes.
@@ -231,7 +237,7 @@ void WriteFast(const FastBlock& block, bool has_xmm, HypercallWords& words, XmmR
   FastBlock block;
   FastBlock output;
   ReadFast(words, xmm, end > tlfs::kFastInputSize, block);
-  const CallResult result = Handle(request, {}, block.bytes.data(), output.bytes.data());
+  const CallResult result = Handle(request, block.bytes.data(), {.output = output.bytes.data()});
   const Written written = WrittenBy(request, result, {});
   std::memcpy(block.bytes.data() + output_start + written.first,
               output.bytes.data() + written.first, written.size);
@@ -244,7 +250,8 @@ void WriteFast(const FastBlock& block, bool has_xmm, HypercallWords& words, XmmR
                                                   const HypercallWords& words) {
   alignas(16) std::array<std::byte, tlfs::kFastInputSize> block;
   std::memcpy(block.data(), words.parameters.data(), block.size());
-  const CallResult result = entry.handle(entry.handler, {.caller = caller, .input = block.data()});
+  const CallResult result =
+      entry.handle(entry.handler, {.caller = caller, .input = block.data()}, {}, {});
   if (result.again()) return {.kind = Kind::kRetry};
   return Completed(result.status());
 }
@@ -261,7 +268,7 @@ void WriteFast(const FastBlock& block, bool has_xmm, HypercallWords& words, XmmR
   }
   FastBlock block;
   ReadFast(words, xmm, reads_xmm, block);
-  return Finish(request, Handle(request, {}, block.bytes.data(), nullptr), words);
+  return Finish(request, Handle(request, block.bytes.data(), {}), words);
 }
 
 }  // namespace
@@ -285,6 +292,7 @@ HypercallOutcome Dispatcher::Dispatch(VpIndex caller, HypercallWords& words,
   }
   if (!SuitsClass(entry->shape, control)) return Completed(HvStatus::kInvalidHypercallInput);
   if (control.is_fast()) return DispatchFast(caller, *entry, words, xmm_, xmm);
+  if (entry->shape.has_output) return DispatchMemoryWithOutput(caller, *entry, words, memory_);
   return DispatchMemory(caller, *entry, words, memory_);
 }
 

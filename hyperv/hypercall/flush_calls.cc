@@ -27,45 +27,45 @@ bool Has(FlushFlags flags) {
 }  // namespace
 
 bool FlushCalls::AddTo(CallTable& table) {
-  has_extended_ranges_ = table.privileges().Has(tlfs::bits::kExtendedGvaRanges);
+  uint64_t known = FlushFlags::AllProcessors::kMask | FlushFlags::AllVirtualAddressSpaces::kMask |
+                   FlushFlags::NonGlobalMappingsOnly::kMask;
+  // Without a list the format of its ranges does not matter.
+  if (table.privileges().Has(tlfs::bits::kExtendedGvaRanges)) {
+    known |= FlushFlags::UseExtendedRangeFormat::kMask;
+  }
+  reserved_flags_ = ~known;
   return table.Add<FlushSpace, &FlushCalls::OnCall<FlushSpace>>(*this) &&
          table.Add<FlushList, &FlushCalls::OnCall<FlushList>>(*this) &&
          table.Add<FlushSpaceEx, &FlushCalls::OnCall<FlushSpaceEx>>(*this) &&
          table.Add<FlushListEx, &FlushCalls::OnCall<FlushListEx>>(*this);
 }
 
-// Without a list the format of its ranges does not matter.
-uint64_t FlushCalls::KnownFlags(bool is_list) const {
-  uint64_t known = FlushFlags::AllProcessors::kMask | FlushFlags::AllVirtualAddressSpaces::kMask;
-  if (!is_list) known |= FlushFlags::NonGlobalMappingsOnly::kMask;
-  if (has_extended_ranges_) known |= FlushFlags::UseExtendedRangeFormat::kMask;
-  return known;
-}
-
-template <typename Definition>
-HvStatus FlushCalls::ReadVps(const Arguments<Definition>& call, VpSet& vps) const {
-  if constexpr (Definition::kTakesVariableHeader) {
-    const HvStatus status =
-        ReadVpSet(call.input.processor_set, call.variable_header, vp_limit_, vps);
-    if (status != HvStatus::kSuccess) return status;
-  } else {
-    const uint64_t& mask = call.input.processor_mask;
-    const bool is_empty_all = mask == 0 && policy_.empty_mask == FlushPolicy::EmptyMask::kAll;
-    vps = is_empty_all ? VpSet::All(vp_limit_) : ReadVpMask(mask, vp_limit_);
-  }
-  if (Has<FlushFlags::AllProcessors>(call.input.flags)) vps = VpSet::All(vp_limit_);
-  return HvStatus::kSuccess;
-}
-
 template <typename Definition>
 CallResult FlushCalls::OnCall(const Arguments<Definition>& call) {
   const FlushFlags flags = call.input.flags;
-  if ((flags.raw & ~KnownFlags(kIsRep<Definition>)) != 0) {
+  const uint64_t reserved_too = kIsRep<Definition> ? FlushFlags::NonGlobalMappingsOnly::kMask : 0;
+  if ((flags.raw & (reserved_flags_ | reserved_too)) != 0) {
     return CallResult(HvStatus::kInvalidParameter);
   }
-  VpSet vps;
-  const HvStatus status = ReadVps(call, vps);
-  if (status != HvStatus::kSuccess || vps.IsEmpty()) return CallResult(status);
+  const bool all = Has<FlushFlags::AllProcessors>(flags);
+  if constexpr (Definition::kTakesVariableHeader) {
+    VpSet vps;
+    const HvStatus status =
+        ReadVpSet(call.input.processor_set, call.variable_header, vp_limit_, vps);
+    if (status != HvStatus::kSuccess) return CallResult(status);
+    return all ? Flush(call, VpSet::All(vp_limit_)) : Flush(call, vps);
+  } else {
+    const uint64_t& mask = call.input.processor_mask;
+    const bool is_empty_all = mask == 0 && policy_.empty_mask == FlushPolicy::EmptyMask::kAll;
+    return Flush(call, all || is_empty_all ? VpSet::All(vp_limit_) : ReadVpMask(mask, vp_limit_));
+  }
+}
+
+// The set is read, and the flags have been checked.
+template <typename Definition>
+CallResult FlushCalls::Flush(const Arguments<Definition>& call, const VpSet& vps) {
+  if (vps.IsEmpty()) return CallResult(HvStatus::kSuccess);
+  const FlushFlags flags = call.input.flags;
   TlbFlush flush{.caller = call.caller,
                  .vps = vps,
                  .address_space = call.input.address_space,

@@ -61,13 +61,12 @@ class FlushCalls {
   template <typename Definition>
   CallResult OnCall(const Arguments<Definition>& call);
   template <typename Definition>
-  tlfs::HvStatus ReadVps(const Arguments<Definition>& call, VpSet& vps) const;
-  uint64_t KnownFlags(bool is_list) const;
+  CallResult Flush(const Arguments<Definition>& call, const VpSet& vps);
 
   TlbFlusher& tlb_;
   const VpLimit vp_limit_;
   const FlushPolicy policy_;
-  bool has_extended_ranges_ = false;
+  uint64_t reserved_flags_ = ~uint64_t{0};  // Of calls without a list
 };
 
 }  // namespace hvkit::hyperv

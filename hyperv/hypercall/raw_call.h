@@ -34,20 +34,27 @@ struct CallShape {
   bool fits_two_registers = false;  // All of it
 };
 
-// A call whose blocks are in host memory. Both blocks are 16 bytes aligned.
+// A call whose blocks are in host memory, in three parts, each of which is passed in registers.
+// Both blocks are 16 bytes aligned.
 struct RawCall {
   VpIndex caller;
   uint32_t variable_words = 0;
   const std::byte* input = nullptr;
+};
+// Of a rep call those to be done now.
+struct RawReps {
+  uint32_t start = 0;
+  uint32_t count = 0;
+};
+// What few calls have.
+struct RawExtras {
   std::byte* output = nullptr;
-  uint32_t rep_start = 0;
-  uint32_t reps = 0;  // Those to be done now
   uint32_t input_tail = 0;
   uint32_t output_tail = 0;
 };
 
 // Makes typed arguments of a call's bytes, and calls the handler with them.
-using RawHandler = CallResult (*)(void* handler, const RawCall& call);
+using RawHandler = CallResult (*)(void* handler, RawCall call, RawReps reps, RawExtras extras);
 
 // A call of the table.
 struct RawCallEntry {
@@ -119,35 +126,36 @@ T* ObjectAt(std::byte* bytes) {
 
 // The typed view of a call's blocks. It borrows them and `output`.
 template <typename D>
-Arguments<D> ArgumentsOf(const RawCall& raw, typename D::Output& output) {
+Arguments<D> ArgumentsOf(const RawCall& raw, const RawReps& reps, const RawExtras& extras,
+                         typename D::Output& output) {
   Arguments<D> call(raw.caller, *ObjectAt<typename D::Input>(raw.input), output);
   const std::byte* const after_input = raw.input + kBlockSize<typename D::Input>;
   if constexpr (kBlockSize<typename D::Element> != 0) {
     const std::byte* const list = after_input + sizeof(uint64_t) * raw.variable_words;
-    call.elements = {ObjectAt<typename D::Element>(list) + raw.rep_start, raw.reps};
+    call.elements = {ObjectAt<typename D::Element>(list) + reps.start, reps.count};
   }
   if constexpr (kBlockSize<typename D::Result> != 0) {
-    std::byte* const list = raw.output + kBlockSize<typename D::Output>;
-    call.results = {ObjectAt<typename D::Result>(list) + raw.rep_start, raw.reps};
+    std::byte* const list = extras.output + kBlockSize<typename D::Output>;
+    call.results = {ObjectAt<typename D::Result>(list) + reps.start, reps.count};
   }
   if constexpr (D::kTakesVariableHeader) {
     call.variable_header = {ObjectAt<uint64_t>(after_input), raw.variable_words};
   }
-  if constexpr (D::kHasInputTail) call.input_tail = {after_input, raw.input_tail};
+  if constexpr (D::kHasInputTail) call.input_tail = {after_input, extras.input_tail};
   if constexpr (D::kOutputTail != 0) {
-    call.output_tail = {raw.output + kBlockSize<typename D::Output>, raw.output_tail};
+    call.output_tail = {extras.output + kBlockSize<typename D::Output>, extras.output_tail};
   }
   return call;
 }
 
 // Flat, since what is inlined need not be put together in memory first.
 template <typename D, auto kHandler, typename Handler>
-[[gnu::flatten]] CallResult HandleRaw(void* handler, const RawCall& raw) {
+[[gnu::flatten]] CallResult HandleRaw(void* handler, RawCall raw, RawReps reps, RawExtras extras) {
   typename D::Output output{};
-  const CallResult result(
-      std::invoke(kHandler, *static_cast<Handler*>(handler), ArgumentsOf<D>(raw, output)));
+  const CallResult result(std::invoke(kHandler, *static_cast<Handler*>(handler),
+                                      ArgumentsOf<D>(raw, reps, extras, output)));
   if constexpr (kBlockSize<typename D::Output> != 0) {
-    std::memcpy(raw.output, &output, sizeof(output));
+    std::memcpy(extras.output, &output, sizeof(output));
   }
   return result;
 }
