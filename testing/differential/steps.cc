@@ -272,11 +272,15 @@ uint32_t TimerCountMsr(unsigned timer) {
 
 Record ArmTimer(const Step& step) {
   Vp& vp = ThisVpState();
+  const bool is_soon = step.index == 1 && step.value < testing::kSoonest;
+  // One that is pending with the same vector would be the same interrupt, if this one comes
+  // quickly.
+  if (is_soon) LetInterruptsIn();
   const uint64_t count = step.value + (step.index == 1 ? Now() : 0);
   vp.timer_counts[step.sint] = count;
   NoteWritten(vp, TimerCountMsr(step.sint));
   Record record = {.fault = WriteMsr(TimerCountMsr(step.sint), count).vector};
-  if (step.index == 1 && step.value < testing::kSoonest) SettleTimers();
+  if (is_soon) SettleTimers();
   const MsrRead read = ReadMsr(TimerCountMsr(step.sint));
   record.fault2 = read.fault.vector;
   record.value = read.value - count;
