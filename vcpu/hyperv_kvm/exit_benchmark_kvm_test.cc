@@ -23,7 +23,7 @@ class ExitScenarioKvmTest : public ::testing::TestWithParam<ExitScenario> {};
 INSTANTIATE_TEST_SUITE_P(All, ExitScenarioKvmTest, ::testing::ValuesIn(ExitScenarios()),
                          [](const auto& instance) {
                            return absl::StrReplaceAll(instance.param.name,
-                                                      {{":", "_"}, {" ", "_"}});
+                                                      {{":", "_"}, {" ", "_"}, {"+", "and"}});
                          });
 
 TEST_P(ExitScenarioKvmTest, BothLoopsRunIt) {

@@ -73,6 +73,10 @@ class QuietDevice final : public devices::IoDevice {
 class Handlers final : public ExitHandlers {
  public:
   void Attach(UserBackend& backend) { backend_ = &backend; }
+  void Attach(const kvm::Vcpu& vcpu, RegisterSource source) {
+    vcpu_ = &vcpu;
+    source_ = source;
+  }
 
   ExitAction OnMsr(kvm::MsrExit exit) override {
     if (backend_ != nullptr) {
@@ -80,7 +84,7 @@ class Handlers final : public ExitHandlers {
     } else if (exit.is_write()) {
       exit.SetWritten();
     } else {
-      exit.SetData(7);
+      exit.SetData(Value());
     }
     return ExitAction::kContinue;
   }
@@ -94,7 +98,16 @@ class Handlers final : public ExitHandlers {
   }
 
  private:
+  uint64_t Value() const {
+    if (source_ == RegisterSource::kNone) return 7;
+    if (source_ == RegisterSource::kSyncRegs) return vcpu_->sync_regs().regs.rcx;
+    const absl::StatusOr<kvm_regs> regs = vcpu_->GetRegs();
+    return regs.ok() ? regs->rcx : 0;
+  }
+
   UserBackend* backend_ = nullptr;
+  const kvm::Vcpu* vcpu_ = nullptr;
+  RegisterSource source_ = RegisterSource::kNone;
 };
 
 class NullEvents final : public hyperv::PartitionEvents {
@@ -194,6 +207,7 @@ class Machine {
     std::unique_ptr<Machine> machine(
         new Machine(std::move(kvm), std::move(vm), std::move(memory), scenario, counts));
     HVKIT_RETURN_IF_ERROR(machine->Prepare(scenario.hooks));
+    machine->AttachRegisters(scenario.registers_from);
     HVKIT_RETURN_IF_ERROR(machine->LoadGuest(scenario, counts.operations));
     return machine;
   }
@@ -237,6 +251,12 @@ class Machine {
     thread_ = std::make_unique<VcpuThread>(std::move(runner));
     turns_.Attach(*runner_, *thread_);
     return absl::OkStatus();
+  }
+
+  void AttachRegisters(RegisterSource source) {
+    kvm::Vcpu& vcpu = runner_->vcpu();
+    handlers_.Attach(vcpu, source);
+    if (source == RegisterSource::kSyncRegs) vcpu.SetSyncValidRegs(KVM_SYNC_X86_REGS);
   }
 
   absl::Status AddCpuWithBackend() {

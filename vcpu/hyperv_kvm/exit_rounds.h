@@ -20,6 +20,9 @@ namespace hvkit::vcpu {
 // Whether the run loop is bare or has the user back end in it.
 enum class Hooks : uint8_t { kNone, kUserBackend };
 
+// How what answers a RDMSR gets at the guest's registers. Not with the back end.
+enum class RegisterSource : uint8_t { kNone, kGetRegs, kSyncRegs };
+
 // What the guest of a scenario finds.
 inline constexpr uint8_t kQuietPort = 0x10;          // ignores what is written
 inline constexpr uint64_t kQuietMmio = 0xD0000000;   // the same
@@ -39,6 +42,7 @@ struct ExitScenario {
   Hooks hooks = Hooks::kNone;
   RawLoop raw;
   uint64_t raw_sync_sets = 0;  // KVM_SYNC_X86_*: what each exit brings along in the raw loop
+  RegisterSource registers_from = RegisterSource::kNone;  // in ours
 };
 
 // Makes a VM for the scenario and runs it on the calling thread's processor, in a thread of its

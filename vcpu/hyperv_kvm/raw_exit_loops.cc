@@ -41,6 +41,28 @@ bool RawMsrReads(RawVcpu vcpu, size_t count) {
   return true;
 }
 
+bool RawMsrReadsWithGetRegs(RawVcpu vcpu, size_t count) {
+  kvm_regs regs;
+  for (size_t i = 0; i < count; ++i) {
+    if (::ioctl(vcpu.fd, KVM_RUN, 0) < 0) return false;
+    if (vcpu.run->exit_reason != KVM_EXIT_X86_RDMSR) return false;
+    if (::ioctl(vcpu.fd, KVM_GET_REGS, &regs) < 0) return false;
+    vcpu.run->msr.data = regs.rcx;
+    vcpu.run->msr.error = 0;
+  }
+  return true;
+}
+
+bool RawMsrReadsWithSyncRegs(RawVcpu vcpu, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    if (::ioctl(vcpu.fd, KVM_RUN, 0) < 0) return false;
+    if (vcpu.run->exit_reason != KVM_EXIT_X86_RDMSR) return false;
+    vcpu.run->msr.data = vcpu.run->s.regs.regs.rcx;
+    vcpu.run->msr.error = 0;
+  }
+  return true;
+}
+
 bool RawMsrWrites(RawVcpu vcpu, size_t count) {
   for (size_t i = 0; i < count; ++i) {
     if (::ioctl(vcpu.fd, KVM_RUN, 0) < 0) return false;

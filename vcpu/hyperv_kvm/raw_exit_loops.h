@@ -21,6 +21,9 @@ using RawLoop = bool (*)(RawVcpu vcpu, size_t count);
 bool RawPortWrites(RawVcpu vcpu, size_t count);
 bool RawMmioWrites(RawVcpu vcpu, size_t count);
 bool RawMsrReads(RawVcpu vcpu, size_t count);
+// The same, with the guest's registers: by the ioctl; as each exit brings them along.
+bool RawMsrReadsWithGetRegs(RawVcpu vcpu, size_t count);
+bool RawMsrReadsWithSyncRegs(RawVcpu vcpu, size_t count);
 bool RawMsrWrites(RawVcpu vcpu, size_t count);
 // Port writes that are answered in RAX, through synced registers.
 bool RawPortCalls(RawVcpu vcpu, size_t count);
