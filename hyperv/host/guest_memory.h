@@ -46,21 +46,21 @@ class PinnedPage {
   PinnedPage(Gpn page, Access access, void* bytes, Release release = nullptr,
              void* context = nullptr)
       : page_(page),
-        access_(access),
         bytes_(static_cast<std::byte*>(bytes)),
+        writable_(access == Access::kReadWrite ? bytes_ : nullptr),
         release_(release),
         context_(context) {}
   PinnedPage(PinnedPage&& other) noexcept
       : page_(other.page_),
-        access_(other.access_),
         bytes_(std::exchange(other.bytes_, nullptr)),
+        writable_(std::exchange(other.writable_, nullptr)),
         release_(std::exchange(other.release_, nullptr)),
         context_(other.context_) {}
   PinnedPage& operator=(PinnedPage&& other) noexcept {
     PinnedPage taken(std::move(other));
     std::swap(page_, taken.page_);
-    std::swap(access_, taken.access_);
     std::swap(bytes_, taken.bytes_);
+    std::swap(writable_, taken.writable_);
     std::swap(release_, taken.release_);
     std::swap(context_, taken.context_);
     return *this;
@@ -72,7 +72,7 @@ class PinnedPage {
   }
 
   Gpn page() const { return page_; }
-  Access access() const { return access_; }
+  Access access() const { return writable_ != nullptr ? Access::kReadWrite : Access::kRead; }
 
   // The offset is in bytes and a multiple of sizeof(T).
   template <SharedWord T>
@@ -109,21 +109,20 @@ class PinnedPage {
 
  private:
   const std::byte* Readable(size_t offset, size_t size, size_t alignment) const {
-    return At(offset, size, alignment);
+    return At(bytes_, offset, size, alignment);
   }
   std::byte* Writable(size_t offset, size_t size, size_t alignment) const {
-    if (access_ != Access::kReadWrite) __builtin_trap();
-    return At(offset, size, alignment);
+    return At(writable_, offset, size, alignment);
   }
-  std::byte* At(size_t offset, size_t size, size_t alignment) const {
+  static std::byte* At(std::byte* bytes, size_t offset, size_t size, size_t alignment) {
     const bool inside = size <= kPageSize && offset <= kPageSize - size;
-    if (bytes_ == nullptr || !inside || offset % alignment != 0) __builtin_trap();
-    return bytes_ + offset;
+    if (bytes == nullptr || !inside || offset % alignment != 0) __builtin_trap();
+    return bytes + offset;
   }
 
   Gpn page_;
-  Access access_;
-  std::byte* bytes_;
+  std::byte* bytes_;     // Null after a move
+  std::byte* writable_;  // And where the page was pinned for reading
   Release release_;
   void* context_;
 };
