@@ -64,6 +64,27 @@ template <typename Page>
   return marked == word || page.template CompareExchange<uint64_t>(slot, word, marked);
 }
 
+// Whether the slot is free. The type alone is read: what the guest stored, so that the processor
+// can forward it.
+template <typename Page>
+[[nodiscard]] inline bool IsSlotFree(const Page& page, size_t slot) {
+  return page.template Load<uint32_t>(slot, std::memory_order_acquire) == 0;
+}
+
+// Goes on where the slot was found busy once: apart, since it hardly ever is.
+template <typename Page>
+[[nodiscard, gnu::noinline]] bool PutIntoBusySlot(Page& page, size_t slot, const SlotHeader& header,
+                                                  std::span<const std::byte> payload,
+                                                  MorePending more) {
+  for (int attempt = 1; !MarkSlot(page, slot); ++attempt) {
+    if (attempt == kSlotAttempts) return false;
+    if (!IsSlotFree(page, slot)) continue;
+    FillSlot(page, slot, header, payload, more);
+    return true;
+  }
+  return false;
+}
+
 }  // namespace internal
 
 // Puts a message into the slot, or, where the slot is not free, sets its MessagePending flag. True
@@ -71,18 +92,14 @@ template <typename Page>
 // guest that frees the slot sees the flag afterwards, or the exchange fails and the slot is found
 // free.
 template <typename Page>
-[[nodiscard]] bool PutMessage(Page& page, SintIndex sint, const SlotHeader& header,
-                              std::span<const std::byte> payload, MorePending more) {
+[[nodiscard]] inline bool PutMessage(Page& page, SintIndex sint, const SlotHeader& header,
+                                     std::span<const std::byte> payload, MorePending more) {
   const size_t slot = sint.value() * tlfs::kMessageSize;
-  for (int attempt = 0; attempt < internal::kSlotAttempts; ++attempt) {
-    // The type alone first: what the guest stored, so that the processor can forward it.
-    if (page.template Load<uint32_t>(slot, std::memory_order_acquire) == 0) {
-      internal::FillSlot(page, slot, header, payload, more);
-      return true;
-    }
-    if (internal::MarkSlot(page, slot)) return false;
+  if (!internal::IsSlotFree(page, slot)) {
+    return internal::PutIntoBusySlot(page, slot, header, payload, more);
   }
-  return false;
+  internal::FillSlot(page, slot, header, payload, more);
+  return true;
 }
 
 }  // namespace hvkit::hyperv

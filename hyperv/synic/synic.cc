@@ -219,13 +219,18 @@ void Synic::Withdraw(SintIndex sint, const MessagePool& pool) {
   }
 }
 
+// Of a set that is not empty.
+SintIndex Synic::LowestOf(SintSet sints) {
+  const unsigned lowest = static_cast<unsigned>(std::countr_zero(sints)) % SintIndex::kCount;
+  return SintIndex::FromGuest(lowest).value_or(SintIndex::Of<0>());
+}
+
 void Synic::OnEoi(Vector vector) {
   SintSet sints = 0;
   for (SintSet rest = waiting_ | queued_.load(std::memory_order_acquire); rest != 0;
        rest &= rest - 1) {
-    const std::optional<SintIndex> sint =
-        SintIndex::FromGuest(static_cast<unsigned>(std::countr_zero(rest)));
-    if (sint && Sint::Vector::Get(SintOf(*sint)) == vector.value()) sints |= Bit(*sint);
+    const SintIndex sint = LowestOf(rest);
+    if (Sint::Vector::Get(SintOf(sint)) == vector.value()) sints |= Bit(sint);
   }
   Scan(sints);
 }
@@ -233,11 +238,7 @@ void Synic::OnEoi(Vector vector) {
 // Flattened, as Post is.
 [[gnu::flatten]] void Synic::ServeAll(SintSet sints) {
   if (!IsOn(simp_)) return;
-  for (SintSet rest = sints; rest != 0; rest &= rest - 1) {
-    const std::optional<SintIndex> sint =
-        SintIndex::FromGuest(static_cast<unsigned>(std::countr_zero(rest)));
-    if (sint) Serve(*sint);
-  }
+  for (SintSet rest = sints; rest != 0; rest &= rest - 1) Serve(LowestOf(rest));
 }
 
 // Where both the waiter and the queue want the slot they take turns.

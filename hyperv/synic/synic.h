@@ -79,7 +79,7 @@ class Synic final : public MessageSink {
 
   // Delivers what other threads have posted, as far as slots are free.
   void Poll() {
-    if (queued_.load(std::memory_order_relaxed) != 0) Scan(kAllSints);
+    if (const SintSet queued = queued_.load(std::memory_order_acquire)) ServeAll(queued | waiting_);
   }
 
   // The SINTs for which posted messages wait, a bit for each. Other threads may post meanwhile.
@@ -119,6 +119,7 @@ class Synic final : public MessageSink {
 
   static constexpr SintSet kAllSints = 0xFFFF;
   static constexpr SintSet Bit(SintIndex sint) { return SintSet{1} << sint.value(); }
+  static SintIndex LowestOf(SintSet sints);
 
   // Any thread.
   [[nodiscard]] bool IsOn(const Register& page) const;
