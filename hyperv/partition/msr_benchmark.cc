@@ -99,7 +99,9 @@ class Machine {
     }
   }
   void PollAll() {
-    for (uint32_t i = 0; i < partition_.vp_count(); ++i) vp(i).Poll(clock.now);
+    const RefTime now = clock.now;
+    const uint32_t count = partition_.vp_count();
+    for (uint32_t i = 0; i < count; ++i) vp(i).Poll(now);
   }
 
   Clock clock;

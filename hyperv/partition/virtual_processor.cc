@@ -94,6 +94,12 @@ MsrOutcome VirtualProcessor::WriteMsr(uint32_t index, uint64_t value) {
   return MsrOutcome::kNotOurs;
 }
 
+void VirtualProcessor::DoTurn(RefTime now) {
+  synic_.Poll();
+  timers_.Poll(now);
+  assist_page_.Poll();
+}
+
 void VirtualProcessor::Reset() {
   timers_.Reset();
   synic_.Reset();

@@ -48,10 +48,7 @@ class VirtualProcessor {
   // The turn that VpScheduler asks for: delivers messages from other threads, fires due timers,
   // tells the host if another overlay has hidden or uncovered the assist page.
   void Poll(RefTime now) {
-    if (!turns_.Take(now)) return;
-    synic_.Poll();
-    timers_.Poll(now);
-    assist_page_.Poll();
+    if (turns_.Take(now)) DoTurn(now);
   }
 
   // The guest has ended the interrupt `vector`; for hosts that see EOIs.
@@ -66,6 +63,7 @@ class VirtualProcessor {
   AssistPage& assist_page() { return assist_page_; }
 
  private:
+  void DoTurn(RefTime now);
   MsrRead ReadVp(MsrId id) const;
   MsrRead ReadApic(MsrId id) const;
   MsrOutcome WriteApic(MsrId id, uint64_t value) const;
