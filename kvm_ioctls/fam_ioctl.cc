@@ -7,8 +7,10 @@
 namespace hvkit::kvm::internal {
 namespace {
 
-constexpr size_t kFirstCpuidEntries = 64;
-constexpr size_t kMaxCpuidEntries = 4096;  // KVM's own limit is 256
+// KVM's own limit: a second try costs as much as the first, and in a nested host, where each CPUID
+// instruction traps, that is a third of all that making a VM costs.
+constexpr size_t kFirstCpuidEntries = 256;
+constexpr size_t kMaxCpuidEntries = 4096;
 constexpr size_t kMaxMsrs = 65536;
 
 unsigned long Argument(const void* pointer) { return reinterpret_cast<unsigned long>(pointer); }
