@@ -76,6 +76,17 @@ class ResultsTest(unittest.TestCase):
         self.assertFalse(missed.is_met)
         self.assertAlmostEqual(missed.bound, 2.5)
 
+    def test_memory_of_a_vp_is_held_to_a_bound_in_bytes(self):
+        name = "vp_memory: make a VP (of 4096)"
+        verdict = verdict_of(name, found_of(a=content(row(name, 9000.0, bytes_per_vp=2049.0), rdtsc_ns=10.0)))
+        self.assertFalse(verdict.is_met)
+        self.assertEqual(verdict.shown(verdict.bound), "2048 bytes")
+
+    def test_a_vms_life_and_kicks_are_groups_of_their_own(self):
+        groups = [results.order(name)[0] for name in ("vp_memory: x", "open → first exit", "close everything", "timerfd_settime", "io_out")]
+        self.assertEqual(groups, sorted(groups))
+        self.assertEqual(len(set(groups)), 4)
+
     def test_bounds_of_ratios_are_of_the_raw_loop_in_the_same_run(self):
         self.assertTrue(verdict_of("io_out", found_of(b=exits(ratio=1.019))).is_met)
         self.assertFalse(verdict_of("io_out", found_of(b=exits(ratio=1.021))).is_met)

@@ -17,6 +17,10 @@ GROUPS = [
     ("MSRs, pages, CPUID", re.compile(r"^(msr_|ref_tsc|hypercall_page|simp |cpuid |lazy_eoi)")),
     ("SynIC and ports", re.compile(r"^(synic|ports_)")),
     ("Synthetic timers", re.compile(r"^stimer_")),
+    ("Memory of VPs", re.compile(r"^vp_memory")),
+    ("KVM: the life of a virtual machine", re.compile(
+        r"^(open |KVM_CREATE_|mmap \+|GET_SUPPORTED_CPUID \+|sregs, |first KVM_RUN|close everything)")),
+    ("KVM: kicks and deadlines", re.compile(r"^(kick: |timerfd)")),
     ("KVM: exits and ioctls", re.compile(r"")),
 ]
 
@@ -41,6 +45,7 @@ class Measurement:
     ns: list = dataclasses.field(default_factory=list)
     ratios: list = dataclasses.field(default_factory=list)
     raw_ratios: list = dataclasses.field(default_factory=list)  # The raw loop against itself
+    bytes_per_vp: float = 0.0  # Overlay pages not counted; 0 where memory is not measured
 
     @property
     def median(self):
@@ -99,6 +104,7 @@ def measurements(content):
         one = found.setdefault(row["name"], Measurement(row["name"], row.get("program", "")))
         one.rdtsc_ns = row.get("rdtsc_ns") or one.rdtsc_ns
         one.ns.append(_ns(row))
+        one.bytes_per_vp = row.get("bytes_per_vp", 0.0)
         if "ratio" in row:
             one.ratios.append(row["ratio"])
             one.raw_ratios.append(row["raw_ratio"])
@@ -115,7 +121,7 @@ def errors(content):
 
 @dataclasses.dataclass
 class Verdict:
-    """A bound, and what was measured. Both in `unit`: "ns", or "x" for a ratio."""
+    """A bound, and what was measured. Both in `unit`: "ns", "bytes", or "x" for a ratio."""
     scenario: str
     what: str
     bound: float
@@ -127,7 +133,7 @@ class Verdict:
         return self.value <= self.bound
 
     def shown(self, number):
-        return f"{number:.3f} ×" if self.unit == "x" else f"{number:.1f} ns"
+        return f"{number:.3f} ×" if self.unit == "x" else f"{number:.{1 if self.unit == 'ns' else 0}f} {self.unit}"
 
 
 # At most so many ns where a bare rdtsc costs 17.5.
@@ -148,6 +154,8 @@ NS_BOUNDS = {
     "hc_flush_va_space_ex_4096of4096_banks": 80,
     "hc_send_ipi_ex_64VP_decode": 30,
 }
+# At most so many bytes of each VP.
+BYTES_BOUNDS = {"vp_memory: make a VP (of 4096)": 2048}
 # At most so many times a bare rdtsc.
 RDTSC_BOUNDS = {"msr_read_time_ref_count(rdtsc source)": 1.15}
 # At most so many times another scenario.
@@ -173,6 +181,9 @@ def verdicts(found):
         if name in found and found[name].rdtsc_ns:
             scaled = bound * found[name].rdtsc_ns / REFERENCE_RDTSC_NS
             result.append(Verdict(name, f"{bound} ns at an rdtsc of 17.5 ns", scaled, found[name].median, "ns"))
+    for name, bound in BYTES_BOUNDS.items():
+        if name in found and found[name].bytes_per_vp:
+            result.append(Verdict(name, "of a VP, overlay pages not counted", bound, found[name].bytes_per_vp, "bytes"))
     for name, bound in RDTSC_BOUNDS.items():
         if name in found and found[name].rdtsc_ns:
             value = found[name].median / found[name].rdtsc_ns
