@@ -167,7 +167,7 @@ constexpr struct {
   Pages pages;
 } kScenarios[] = {
     {"vp_memory: make a VP (of 4096)", Pages::kNone},
-    {"vp_memory: make a VP (of 4096), message, event and assist page on", Pages::kAll},
+    {"vp_memory: make a VP (of 4096), its three pages on", Pages::kAll},
 };
 
 int Main(int argc, char** argv) {
