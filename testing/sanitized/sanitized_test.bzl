@@ -3,7 +3,7 @@
 load("//testing/guests:hyperv_test.bzl", "BACKENDS")
 load("//testing/rig:defs.bzl", "kvm_guest_test")
 
-def sanitized_test(name, guest, line, cpu, more_cpu = {}, words = "", more_words = {}, vmm_args = [], **kwargs):
+def sanitized_test(name, guest, line, cpu, more_cpu = {}, words = "", more_words = {}, vmm_args = [], through = ":start", **kwargs):
     """`<name>_<backend>_test`: the guest on 2 processors. It fails when a sanitizer reports anything.
 
     Args:
@@ -15,6 +15,7 @@ def sanitized_test(name, guest, line, cpu, more_cpu = {}, words = "", more_words
       words: of its command line.
       more_words: the same for a back end.
       vmm_args: more flags of the VMM.
+      through: as of kvm_guest_test.
       **kwargs: of kvm_guest_test.
     """
     for backend in BACKENDS:
@@ -25,6 +26,7 @@ def sanitized_test(name, guest, line, cpu, more_cpu = {}, words = "", more_words
             guest = guest,
             run_on_kvm = ":run_sanitized",
             tags = ["sanitized"],
+            through = through,
             vmm = ":vmm",
             vmm_args = [
                 # The sanitizers' runtimes make system calls of their own.
