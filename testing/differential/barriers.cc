@@ -33,7 +33,6 @@ void WaitToPass(Waiter& self) {
       AwaitInterrupt();
     }
   }
-  LetInterruptsIn();
 }
 
 }  // namespace
@@ -46,10 +45,14 @@ void Barrier() {
   if (g_vps == 1) return;
   Waiter& self = g_waiters[ThisVp()];
   self.passed = g_passed.load();
-  if (g_arrived.fetch_add(1) + 1 != g_vps) return WaitToPass(self);
-  g_arrived.store(0);
-  g_passed.store(self.passed + 1);
-  WakeOthers();
+  if (g_arrived.fetch_add(1) + 1 == g_vps) {
+    g_arrived.store(0);
+    g_passed.store(self.passed + 1);
+    WakeOthers();
+  } else {
+    WaitToPass(self);
+  }
+  LetInterruptsIn();
 }
 
 uint64_t ResetWaiting(unsigned vp, unsigned cpu) {
@@ -69,6 +72,7 @@ void BarrierAfterReset() {
   self.is_back.store(true);
   WakeOthers();
   WaitToPass(self);
+  LetInterruptsIn();
 }
 
 }  // namespace hvkit::guest

@@ -14,8 +14,11 @@ Comparison Compare(const Program& program, std::span<const Record> kernel,
   Comparison result;
   result.compared = program.size();
   for (size_t i = 0; i < program.size(); ++i) {
-    if (kernel[i] == user[i]) continue;
-    const std::optional<KnownRow> known = KnownDifference({program, i, kernel[i], user[i]});
+    // What neither has reached is no agreement.
+    const bool is_done = kernel[i].done != 0 && user[i].done != 0;
+    if (is_done && kernel[i] == user[i]) continue;
+    std::optional<KnownRow> known;
+    if (is_done) known = KnownDifference({program, i, kernel[i], user[i]});
     if (known.has_value()) result.rows.emplace_back(known->subject);
     if (known.has_value() && !known->parts_states) continue;
     result.compared = i;

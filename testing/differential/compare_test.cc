@@ -58,6 +58,13 @@ TEST(CompareTest, StepThatOneSideDidNotReachDiffers) {
   EXPECT_TRUE(result.differs);
 }
 
+TEST(CompareTest, StepThatNeitherReachedDiffers) {
+  const std::vector<Record> records = {Saw(1), Record{}};
+  const Comparison result = Compare(kTwoCounts, records, records);
+  EXPECT_TRUE(result.differs);
+  EXPECT_EQ(result.compared, 1U);
+}
+
 TEST(CompareTest, WhatFollowsADocumentedDifferenceOfStateIsNotCompared) {
   const Program program = {Write(hyperv::tlfs::MsrIndex::kStimer0Config, kReserved),
                            Write(hyperv::tlfs::MsrIndex::kSint0, 2)};

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <initializer_list>
 #include <iterator>
-#include <random>
 #include <utility>
 
 #include "hyperv/tlfs/cpuid.h"
@@ -12,6 +11,7 @@
 #include "hyperv/tlfs/msr.h"
 #include "hyperv/tlfs/synic.h"
 #include "hyperv/tlfs/timer.h"
+#include "testing/differential/random.h"
 
 namespace hvkit::testing {
 namespace {
@@ -65,9 +65,9 @@ struct Scope {
 // What a program leans to.
 enum class Theme : uint8_t { kMsrs, kHypercalls, kSynic, kTimers, kAll };
 
-class Generator {
+class Generator : private Random {
  public:
-  Generator(uint64_t seed, uint32_t cpus) : random_(seed), cpus_(cpus) {}
+  Generator(uint64_t seed, uint32_t cpus) : Random(seed), cpus_(cpus) {}
 
   Program Make() {
     theme_ = static_cast<Theme>(Below(5));
@@ -84,13 +84,6 @@ class Generator {
     size_t size = kMinGenerated;
     while (size < kMaxGenerated && !OneIn(kMeanGrowth)) ++size;
     return size;
-  }
-
-  uint64_t Below(uint64_t limit) { return random_() % limit; }
-  bool OneIn(uint64_t count) { return Below(count) == 0; }
-  template <typename T, size_t kSize>
-  T Pick(const T (&values)[kSize]) {
-    return values[Below(kSize)];
   }
 
   Step& Add(StepKind kind) {
@@ -165,22 +158,6 @@ class Generator {
 
   uint64_t Page(uint32_t page) const { return PageAt(scope_.cpu, page); }
   uint64_t AnyPage() { return Page(static_cast<uint32_t>(Below(kPagesPerCpu))); }
-
-  // A value without a meaning of its own.
-  uint64_t Wild() {
-    switch (Below(5)) {
-      case 0:
-        return 0;
-      case 1:
-        return ~uint64_t{0};
-      case 2:
-        return uint64_t{1} << Below(64);
-      case 3:
-        return Below(0x10000);
-      default:
-        return random_();
-    }
-  }
 
   void AddMsrStep() {
     const bool shared = scope_.alone && OneIn(3);
@@ -299,8 +276,7 @@ class Generator {
         break;
       case CallCode::kPostMessage:
         step.value &= ~(OneIn(8) ? 0 : tlfs::HypercallControl::Fast::kMask);
-        Fill(step, {Connection(), Below(OneIn(4) ? 250 : 33) << 32 | (1 + Below(9)), random_(),
-                    random_()});
+        Fill(step, {Connection(), Below(OneIn(4) ? 250 : 33) << 32 | (1 + Below(9)), Any(), Any()});
         break;
       case CallCode::kSignalEvent:
         Fill(step, {Connection() | (OneIn(4) ? Below(0x800) << 32 : 0)});
@@ -420,7 +396,7 @@ class Generator {
     Step& step = Add(StepKind::kStore);
     step.page = static_cast<uint8_t>(Below(kPagesPerCpu));
     step.index = static_cast<uint32_t>(Below(512) * 8);
-    step.value = OneIn(2) ? 0 : random_();
+    step.value = OneIn(2) ? 0 : Any();
   }
   void AddPost() {
     Step& step = Add(StepKind::kHypercall);
@@ -489,7 +465,7 @@ class Generator {
         step.value = Below(kSoonest);
         break;
       case 2:
-        step.value = uint64_t{1} << 60 | random_();
+        step.value = uint64_t{1} << 60 | Any();
         break;
       default:
         step.index = 1;
@@ -498,7 +474,6 @@ class Generator {
     }
   }
 
-  std::mt19937_64 random_;
   const uint32_t cpus_;
   Theme theme_ = Theme::kAll;
   bool has_devices_ = false;

@@ -10,6 +10,7 @@
 #include "hyperv/tlfs/hypercall.h"
 #include "hyperv/tlfs/msr.h"
 #include "hyperv/tlfs/status.h"
+#include "hyperv/tlfs/synic.h"
 #include "hyperv/tlfs/timer.h"
 #include "testing/differential/program_state.h"
 
@@ -121,38 +122,45 @@ uint32_t SintsOfVector(const SynicState& state, unsigned counted) {
   return sints;
 }
 
-// The SINTs whose interrupts one of them has not seen.
-uint32_t SintsOfInterrupts(const Sighting& s) {
+// Whether each interrupt that one of them has not seen can be of one of these SINTs.
+bool AreInterruptsOf(const Sighting& s, uint32_t sints) {
   const SynicState state = SynicStateAt(s.program, s.at, s.step().cpu);
-  uint32_t sints = 0;
   for (unsigned i = 0; i < kCountedVectors; ++i) {
-    if (((s.kernel.value ^ s.user.value) >> (4 * i) & 0xf) == 0) continue;
-    const uint32_t found = SintsOfVector(state, i);
-    if (found == 0) return 0;
-    sints |= found;
+    const bool differs = ((s.kernel.value ^ s.user.value) >> (4 * i) & 0xf) != 0;
+    if (differs && (SintsOfVector(state, i) & sints) == 0) return false;
   }
-  return sints;
+  return true;
+}
+
+// Whether the two differ in the slots of these SINTs only, and in whether there are messages there
+// or others wait.
+bool AreSlotsOf(const Sighting& s, uint32_t sints) {
+  const uint32_t differing = s.kernel.detail ^ s.user.detail;
+  return differing != 0 && (differing & ~(sints | sints << tlfs::kSintCount)) == 0;
 }
 
 // Whether messages of timers to these SINTs can make the difference: in their slots, by their
-// interrupts, in what a timer's configuration says.
+// interrupts, in what a timer's configuration says, also after a reset of the VP.
 bool ShowsMessagesTo(const Sighting& s, uint32_t sints) {
   if (sints == 0 || s.kernel.fault != s.user.fault) return false;
   switch (s.step().kind) {
     case StepKind::kFreeSlot:
       return (sints >> s.step().sint & 1) != 0;
     case StepKind::kDigestPage:
-      return ((s.kernel.detail ^ s.user.detail) & ~sints) == 0 &&
-             ((s.kernel.detail | s.user.detail) & sints) != 0;
+      return AreSlotsOf(s, sints);
     case StepKind::kSettle:
-      return (SintsOfInterrupts(s) & sints) != 0;
+      return AreInterruptsOf(s, sints);
+    case StepKind::kResetVp:
+      return true;
     default:
       return TimerOfConfig(s.step()).has_value() &&
              (s.kernel.value ^ s.user.value) == tlfs::StimerConfig::Enable::kMask;
   }
 }
 HeldTimerMessages Held(const Sighting& s) {
-  return HeldTimerMessagesAt(s.program, s.at, s.step().cpu);
+  const Step& step = s.step();
+  return HeldTimerMessagesAt(s.program, s.at,
+                             step.kind == StepKind::kResetVp ? step.page : step.cpu);
 }
 
 constexpr Row kRows[] = {

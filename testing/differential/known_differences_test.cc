@@ -138,6 +138,34 @@ TEST(KnownDifferencesTest, OtherSlotThanTheMaskedOneIsNoExcuse) {
   EXPECT_EQ(RowOf(program, Saw(1), Saw(0)), "A timer's message to a masked SINT");
 }
 
+TEST(KnownDifferencesTest, InterruptOfAnotherSintThanTheMaskedOneIsNoExcuse) {
+  Step settle;
+  settle.kind = StepKind::kSettle;
+  settle.value = 15;
+  const Program program = {Write(MsrIndex::kSimp, kPagesAt | 1), Write(kSint2, 0x10042),
+                           Write(MsrIndex::kSint0, 0x40), Write(MsrIndex::kStimer0Config, 0x20008),
+                           settle};
+  EXPECT_EQ(RowOf(program, Saw(0x100), Saw(0)), "A timer's message to a masked SINT");
+  EXPECT_EQ(RowOf(program, Saw(0x101), Saw(0)), "none");
+}
+
+TEST(KnownDifferencesTest, TimerThatIsNotEnabledIsNoExcuse) {
+  const Program program = {Write(MsrIndex::kSimp, kPagesAt | 1),
+                           Write(MsrIndex::kStimer0Config, 0x20000)};
+  EXPECT_EQ(RowOf(program, Saw(0x20001), Saw(0x20000)), "none");
+}
+
+TEST(KnownDifferencesTest, OtherBytesInTheSameSlotsAreNoExcuse) {
+  Step digest;
+  digest.kind = StepKind::kDigestPage;
+  const Program program = {Write(MsrIndex::kSimp, kPagesAt | 1),
+                           Write(MsrIndex::kStimer0Config, 0x20008), digest};
+  const Record with = {.done = 1, .detail = 4, .value = 1};
+  EXPECT_EQ(RowOf(program, with, {.done = 1, .detail = 0, .value = 2}),
+            "A timer's message to a masked SINT");
+  EXPECT_EQ(RowOf(program, with, {.done = 1, .detail = 4, .value = 2}), "none");
+}
+
 TEST(KnownDifferencesTest, BadVectorIsKnownOnlyOfAnEmptySet) {
   Step ipi = Call(CallCode::kSendSyntheticClusterIpiEx);
   ipi.words[0] = 0x9;

@@ -12,6 +12,8 @@ namespace tlfs = hyperv::tlfs;
 using tlfs::MsrIndex;
 
 constexpr uint64_t kCreateEventConnection = 6;
+constexpr uint64_t kEnables =
+    tlfs::StimerConfig::Enable::kMask | tlfs::StimerConfig::AutoEnable::kMask;
 
 bool Writes(const Step& step, MsrIndex index) {
   return step.kind == StepKind::kWriteMsr && step.index == static_cast<uint32_t>(index);
@@ -71,11 +73,11 @@ HeldTimerMessages HeldTimerMessagesAt(const Program& program, size_t at, uint8_t
     Follow(step, state);
     const tlfs::StimerConfig config{step.value};
     const std::optional<uint32_t> timer = TimerOfConfig(step);
-    if (timer.has_value() && step.kind == StepKind::kWriteMsr &&
-        tlfs::StimerConfig::DirectMode::Get(config) == 0) {
+    const bool may_send =
+        (config.raw & kEnables) != 0 && tlfs::StimerConfig::DirectMode::Get(config) == 0;
+    if (timer.has_value() && step.kind == StepKind::kWriteMsr && may_send) {
       named[*timer] |= uint32_t{1} << tlfs::StimerConfig::SintIndex::Get(config);
     }
-    // What a timer does next depends on whether it still waits with an old message.
     for (const uint32_t sints : named) {
       if ((sints & (state.masked | held.while_masked)) != 0) held.while_masked |= sints;
       if (!state.has_message_page) held.while_page_off |= sints;

@@ -27,8 +27,9 @@ struct SynicState {
 // A VP's, after the steps before `at`.
 [[nodiscard]] SynicState SynicStateAt(const Program& program, size_t at, uint8_t vp);
 
-// The SINTs to which timers may have sent messages, up to and with the step `at`, while these could
-// not be delivered, by the reason.
+// The SINTs of timers that may have sent messages, up to and with the step `at`, while these could
+// not be delivered, by the reason. What such a timer, or one with the same SINT, does afterwards
+// depends on whether it still waits; so all SINTs that it ever had count.
 struct HeldTimerMessages {
   uint32_t while_masked = 0;
   uint32_t while_page_off = 0;

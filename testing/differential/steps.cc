@@ -217,8 +217,9 @@ bool IsZero(const tlfs::Message& message) {
   return all == 0;
 }
 
-// Without the times of timers' messages. `detail` has a bit for each slot that is not zero,
-// `value2` how the first of them begins.
+// Without the times of timers' messages. `detail` has a bit for each slot that is not zero and,
+// above those, for each whose message says that another one waits; `value2` is how the first of
+// them begins.
 Record DigestPage(const Step& step) {
   const uint64_t page = testing::PageAt(ThisVp(), step.page);
   Record record = {.value = kHashStart};
@@ -230,6 +231,8 @@ Record DigestPage(const Step& step) {
     if (IsZero(message)) continue;
     if (record.detail == 0) std::memcpy(&record.value2, &message, sizeof(record.value2));
     record.detail |= 1U << slot;
+    const bool waits = (message.header.flags.raw & tlfs::MessageFlags::MessagePending::kMask) != 0;
+    if (waits) record.detail |= 1U << tlfs::kSintCount << slot;
   }
   return record;
 }
@@ -458,9 +461,7 @@ uint64_t DigestVp() {
     add(ReadMsr(static_cast<uint32_t>(MsrIndex::kSint0) + i));
   }
   for (uint32_t i = 0; i < testing::kProgramTimers; ++i) {
-    // Whether a timer is still enabled is a difference of its own (a message to a masked SINT).
-    add(ReadMsr(static_cast<uint32_t>(MsrIndex::kStimer0Config) + 2 * i),
-        ~tlfs::StimerConfig::Enable::kMask);
+    add(ReadMsr(static_cast<uint32_t>(MsrIndex::kStimer0Config) + 2 * i));
   }
   return digest;
 }
