@@ -316,7 +316,8 @@ class Generator : private Random {
 
   // Something that the ABI or the call may refuse.
   void Spoil(Step& step) {
-    switch (Below(6)) {
+    // Other words would be meant for other VPs.
+    switch (Below(scope_.alone ? 6 : 5)) {
       case 0:
         step.value ^= uint64_t{1} << (17 + Below(10));
         break;

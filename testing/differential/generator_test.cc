@@ -89,6 +89,29 @@ TEST(GeneratorTest, NoIpiLooksLikeAnException) {
   }
 }
 
+// Each other one then counts interrupts of its own.
+TEST(GeneratorTest, OnlyAProcessorThatActsAloneInterruptsOthers) {
+  for (uint64_t seed = 0; seed < 3000; ++seed) {
+    std::vector<Step> phase;
+    for (const Step& step : Generate(seed, kMaxCpus)) {
+      if (step.kind != StepKind::kBarrier) {
+        phase.push_back(step);
+        continue;
+      }
+      const auto is_of_first = [&](const Step& other) { return other.cpu == phase.front().cpu; };
+      const bool is_alone = std::ranges::all_of(phase, is_of_first);
+      for (const Step& ipi : phase) {
+        const bool is_counted = ipi.words[0] >= kFirstCountedVector &&
+                                ipi.words[0] < kFirstCountedVector + kCountedVectors;
+        if (is_alone || ipi.kind != StepKind::kHypercall || !is_counted) continue;
+        if ((ipi.value & 0xffff) != 0xb) continue;
+        EXPECT_EQ(ipi.words[1], 1U << ipi.cpu) << seed;
+      }
+      phase.clear();
+    }
+  }
+}
+
 TEST(GeneratorTest, OneProcessorNeedsNoBarrierAfterTheStart) {
   const Program program = Generate(3, 1);
   EXPECT_LE(std::ranges::count(program, StepKind::kBarrier, &Step::kind), 1);
