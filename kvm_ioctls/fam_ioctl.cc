@@ -7,8 +7,8 @@
 namespace hvkit::kvm::internal {
 namespace {
 
-// KVM's own limit: a second try costs as much as the first, and in a nested host, where each CPUID
-// instruction traps, that is a third of all that making a VM costs.
+// KVM's own limit: a second try costs as much as the first, and where each CPUID instruction traps,
+// as in a nested host, that is much of what making a VM costs.
 constexpr size_t kFirstCpuidEntries = 256;
 constexpr size_t kMaxCpuidEntries = 4096;
 constexpr size_t kMaxMsrs = 65536;

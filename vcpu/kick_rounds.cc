@@ -56,13 +56,18 @@ int64_t WallNs() {
   return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-// Puts the calling thread on another processor than `here`; false if there is none.
+// Puts the calling thread on that processor, for good.
+bool StayOn(int cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<size_t>(cpu), &set);
+  return ::sched_setaffinity(0, sizeof(set), &set) == 0;
+}
+
+// Puts it on another one than `here`; false if there is none.
 bool LeaveProcessor(int here) {
   for (int cpu = 0; cpu < ::sysconf(_SC_NPROCESSORS_CONF); ++cpu) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(static_cast<size_t>(cpu), &set);
-    if (cpu != here && ::sched_setaffinity(0, sizeof(set), &set) == 0) return true;
+    if (cpu != here && StayOn(cpu)) return true;
   }
   return false;
 }
@@ -113,9 +118,10 @@ class Machine {
 
   absl::Status Start() {
     HVKIT_RETURN_IF_ERROR(thread_.Start());
-    bool moved = false;
-    HVKIT_RETURN_IF_ERROR(thread_.RunOnVcpu([this, &moved, here = ::sched_getcpu()] {
-      moved = LeaveProcessor(here);
+    const int here = ::sched_getcpu();
+    bool moved = StayOn(here);
+    HVKIT_RETURN_IF_ERROR(thread_.RunOnVcpu([this, &moved, here] {
+      moved = moved && LeaveProcessor(here);
       raw_thread_ = ::pthread_self();
     }));
     if (moved) return absl::OkStatus();
@@ -135,7 +141,8 @@ class Machine {
     if (!thread_.Post([this] { RunRaw(); })) return false;
     while (raw_.load(std::memory_order_acquire) == Raw::kWanted && !ended()) continue;
     const bool good = KickRepeatedly(count, times, [this] { SendRawKick(); });
-    raw_.store(Raw::kEnough, std::memory_order_release);
+    Raw runs = Raw::kRuns;
+    if (!raw_.compare_exchange_strong(runs, Raw::kEnough)) return false;
     SendRawKick();
     while (raw_.load(std::memory_order_acquire) == Raw::kEnough && !ended()) continue;
     return good && raw_.load(std::memory_order_acquire) == Raw::kDone;
@@ -154,7 +161,10 @@ class Machine {
                     KvmRunner::Targets{.ports = bus_, .mmio = bus_, .handlers = watch_}),
                 [this](const absl::Status&) { watch_.End(); }) {}
 
-  bool ended() const { return watch_.ended.load(std::memory_order_acquire); }
+  bool ended() const {
+    return watch_.ended.load(std::memory_order_acquire) ||
+           raw_.load(std::memory_order_acquire) == Raw::kFailed;
+  }
 
   template <typename Kick>
   bool KickRepeatedly(size_t count, std::vector<double>& times, Kick kick) {

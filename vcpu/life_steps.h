@@ -12,7 +12,8 @@
 
 namespace hvkit::vcpu {
 
-// In the order in which they are done; the last but one is the sum of all before it.
+// In the order in which they are done; the last but one is the time of all before it, from the
+// start.
 enum class LifeStep : uint8_t {
   kOpen,
   kCreateVm,

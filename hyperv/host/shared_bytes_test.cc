@@ -92,10 +92,16 @@ TEST(SharedWordTest, FailedCompareExchangeReportsFoundValue) {
   EXPECT_EQ(word, 5u);
 }
 
-TEST(SharedWordTest, AlignedWordsAreNeverTornByACopy) {
+// By pairs, and by fours where the processor has them; from the first word of a four, and from the
+// middle.
+class TearingTest : public ::testing::TestWithParam<std::tuple<size_t, size_t>> {};
+
+TEST_P(TearingTest, AlignedWordsAreNeverTornByACopy) {
   constexpr uint64_t kValues[] = {0, ~uint64_t{0}};
-  using Words = std::array<uint64_t, 45>;
-  alignas(16) Words words{};
+  constexpr size_t kMostWords = 48;
+  const auto [first, count] = GetParam();
+  alignas(32) std::array<uint64_t, kMostWords> all{};
+  const std::span<uint64_t> words = std::span(all).subspan(first, count);
   std::atomic<bool> stop{false};
   std::thread writer([&] {
     for (uint64_t i = 0; !stop.load(std::memory_order_relaxed); ++i) {
@@ -106,15 +112,19 @@ TEST(SharedWordTest, AlignedWordsAreNeverTornByACopy) {
   });
   uint64_t torn = 0;
   for (int i = 0; i < 20000; ++i) {
-    Words seen;
-    CopyFromShared(std::as_writable_bytes(std::span(seen)).data(),
-                   std::as_bytes(std::span(words)).data(), sizeof(seen));
+    std::array<uint64_t, kMostWords> seen{};
+    CopyFromShared(std::as_writable_bytes(std::span(seen)).data(), std::as_bytes(words).data(),
+                   words.size_bytes());
     for (const uint64_t word : seen) torn += (word != kValues[0] && word != kValues[1]) ? 1u : 0u;
   }
   stop = true;
   writer.join();
   EXPECT_EQ(torn, 0u);
 }
+
+INSTANTIATE_TEST_SUITE_P(PairsAndFours, TearingTest,
+                         ::testing::Combine(::testing::Values<size_t>(0, 1, 2),
+                                            ::testing::Values<size_t>(5, 45)));
 
 }  // namespace
 }  // namespace hvkit::hyperv
