@@ -18,7 +18,7 @@ expect() {
 run_sanitized=$1 start=$2 planted=$3
 expect none 0 ""
 expect overflow 99 "AddressSanitizer: heap-buffer-overflow"
-expect overflow 99 " in main "
+expect overflow 99 "testing/sanitized/planted.cc"
 expect sum 99 "runtime error: signed integer overflow"
 expect leak 99 "LeakSanitizer: detected memory leaks"
 exit "$failed"

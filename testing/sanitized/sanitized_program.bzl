@@ -2,6 +2,7 @@
 
 _COPT = "//command_line_option:copt"
 _LINKOPT = "//command_line_option:linkopt"
+_STRIP = "//command_line_option:strip"
 
 # As in .bazelrc. Each stops at its first report.
 _SANITIZERS = ["-fsanitize=address,undefined"]
@@ -18,12 +19,14 @@ def _with_sanitizers_impl(settings, _attr):
     return {
         _COPT: settings[_COPT] + _SANITIZERS + _MORE_COPTS,
         _LINKOPT: settings[_LINKOPT] + _SANITIZERS,
+        # Reports name lines.
+        _STRIP: "never",
     }
 
 _with_sanitizers = transition(
     implementation = _with_sanitizers_impl,
     inputs = [_COPT, _LINKOPT],
-    outputs = [_COPT, _LINKOPT],
+    outputs = [_COPT, _LINKOPT, _STRIP],
 )
 
 def _sanitized_program_impl(ctx):
