@@ -138,6 +138,13 @@ TEST_F(MessageSlotTest, MarkedSlotIsNotMarkedAgain) {
   EXPECT_EQ(page_.exchanges, 0);
 }
 
+TEST_F(MessageSlotTest, OtherFlagsStay) {
+  constexpr uint64_t kOther = uint64_t{0x88} << 40;
+  page_.SetWord(kFullSlot | kOther);
+  EXPECT_FALSE(Put());
+  EXPECT_EQ(page_.Word(), kFullSlot | kOther | kPendingBit);
+}
+
 // The race: a guest that frees the slot after the look and before the mark would never see the
 // mark.
 TEST_F(MessageSlotTest, SlotFreedBetweenLookAndMarkTakesTheMessage) {
