@@ -4,6 +4,6 @@
 set -uo pipefail
 seed=$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 limit=${TEST_TIMEOUT:-300}
-echo "--seed=$seed is new; testing/differential/run --l1=$4 --programs=192 "--seconds=$limit" --seed=$seed runs them again"
+echo "--seed=$seed is new; testing/differential/run --l1=$4 --programs=128 "--seconds=$limit" --seed=$seed runs them again"
 exec "$1" "--l1=$4" --memory=1024M "--boot-timeout=$((limit / 3))" "--timeout=$((limit - limit / 10))" -- \
-  "$2" "--guest=$3" --programs=192 --seed=1 "--seed=$seed" </dev/null
+  "$2" "--guest=$3" --programs=128 --seed=1 "--seed=$seed" </dev/null
