@@ -1,9 +1,10 @@
 // How shared_bytes.h copies many words by one instruction: not for anyone else.
 //
 // Source: Intel SDM, volume 3, "Guaranteed Atomic Operations", and AMD APM, volume 2, "Access
-// Atomicity": a vector access may be done as several, each of whole aligned words where the vector
-// is aligned. So no word is torn, though the vector may be. Assembly, since C++ has no access of 16
-// or 32 bytes that is plain and may race.
+// Atomicity". They promise that aligned words, and with AVX aligned vectors of 16 bytes, are not
+// torn; of vectors of 32 bytes they only say that there may be several accesses. That each of those
+// is of whole aligned words is how processors do it, not a promise; shared_bytes_test looks for
+// torn ones. Assembly, since C++ has no access of 16 or 32 bytes that is plain and may race.
 #ifndef HVKIT_HYPERV_HOST_SHARED_VECTORS_H_
 #define HVKIT_HYPERV_HOST_SHARED_VECTORS_H_
 
