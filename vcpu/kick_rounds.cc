@@ -6,7 +6,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
@@ -33,6 +32,7 @@
 #include "vcpu/guest_memory.h"
 #include "vcpu/kick_signal.h"
 #include "vcpu/kvm_runner.h"
+#include "vcpu/stopping_handlers.h"
 #include "vcpu/vcpu_thread.h"
 #include "vcpu/x86_boot.h"
 
@@ -72,20 +72,9 @@ bool LeaveProcessor(int here) {
   return false;
 }
 
-double Median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 // Notes when the vCPU is told of a kick.
-class KickWatch final : public ExitHandlers {
+class KickWatch final : public StoppingHandlers {
  public:
-  ExitAction OnMsr(kvm::MsrExit) override { return ExitAction::kStop; }
-  ExitAction OnHyperv(kvm::HypervExit) override { return ExitAction::kStop; }
-  ExitAction OnSystemEvent(kvm::SystemEventExit) override { return ExitAction::kStop; }
-  ExitAction OnShutdown() override { return ExitAction::kStop; }
-  ExitAction OnOther(kvm::Exit) override { return ExitAction::kStop; }
   ExitAction OnKicked() override {
     Note();
     return ExitAction::kContinue;
@@ -236,7 +225,7 @@ absl::StatusOr<PairedSummary> RunKickRounds(const RoundCounts& counts) {
       HVKIT_RETURN_IF_ERROR(machine->Stop());
       return absl::InternalError("the kicked vCPU left its guest for another reason");
     }
-    samples.Record(side, Median(std::move(times)));
+    samples.Record(side, benchmarks::Median(std::move(times)));
   }
   HVKIT_RETURN_IF_ERROR(machine->Stop());
   return samples.Summarize();

@@ -17,10 +17,10 @@
 #include "kvm_ioctls/vcpu.h"
 #include "kvm_ioctls/vm.h"
 #include "vcpu/cpuid_merge.h"
-#include "vcpu/exit_handlers.h"
 #include "vcpu/guest_memory.h"
 #include "vcpu/kvm_runner.h"
 #include "vcpu/runner.h"
+#include "vcpu/stopping_handlers.h"
 #include "vcpu/x86_boot.h"
 
 namespace hvkit::vcpu {
@@ -39,16 +39,6 @@ class CountingDevice final : public devices::IoDevice {
 
  private:
   size_t writes_ = 0;
-};
-
-class NoHandlers final : public ExitHandlers {
- public:
-  ExitAction OnMsr(kvm::MsrExit) override { return ExitAction::kStop; }
-  ExitAction OnHyperv(kvm::HypervExit) override { return ExitAction::kStop; }
-  ExitAction OnSystemEvent(kvm::SystemEventExit) override { return ExitAction::kStop; }
-  ExitAction OnShutdown() override { return ExitAction::kStop; }
-  ExitAction OnOther(kvm::Exit) override { return ExitAction::kStop; }
-  ExitAction OnKicked() override { return ExitAction::kStop; }
 };
 
 absl::Status SetCpuid(const kvm::Kvm& kvm, kvm::Vcpu& vcpu) {
@@ -75,7 +65,7 @@ absl::Status RunToFirstExit(KvmRunner& runner, const CountingDevice& device) {
 // What the guest talks to; not a part of its life.
 struct World {
   CountingDevice device;
-  NoHandlers handlers;
+  StoppingHandlers handlers;
   devices::IoBus ports;
   devices::IoBus mmio;
 };

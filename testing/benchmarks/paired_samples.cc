@@ -7,13 +7,14 @@
 #include <vector>
 
 namespace hvkit::benchmarks {
-namespace {
 
 double Median(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());
   return *middle;
 }
+
+namespace {
 
 std::vector<double> Part(const std::vector<double>& values, size_t first, size_t count) {
   const auto begin = values.begin() + static_cast<std::ptrdiff_t>(first);

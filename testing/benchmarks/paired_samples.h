@@ -27,6 +27,9 @@ constexpr Side SideOfStep(size_t step) {
   return static_cast<Side>((step / kSides + step % kSides) % kSides);
 }
 
+// Of some values; of an even number the upper one of the two in the middle.
+[[nodiscard]] double Median(std::vector<double> values);
+
 // Medians of rounds. Ratios are to the raw loop.
 struct PairedTimes {
   double raw_ns = 0;   // of one operation

@@ -1,12 +1,12 @@
-// Runs random programs on both back ends and compares what they saw, and one in eight batches of
+// Runs random programs on both back ends and compares what they saw, and one in seven batches of
 // them twice on each, which has to show the same.
 //
 //   differ --guest=IMAGE [--seconds=N] [--seed=N]... [--programs=N] [--cpus=N] [--findings=N]
 //          [--replay=CPUS] [--scratch=PATH]
 //
 // --seconds and --programs are for each of several seeds.
-// Ends with 0 if nothing undocumented was found, with 1 after a finding, which it shrinks and
-// prints, with 2 after bad usage and with 3 if it cannot run.
+// Ends with 0 if nothing undocumented was found, with 1 after a finding, which it prints, shrunk if
+// it shows each time, with 2 after bad usage and with 3 if it cannot run.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>

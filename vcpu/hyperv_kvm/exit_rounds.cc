@@ -36,6 +36,7 @@
 #include "vcpu/hyperv_kvm/user_backend.h"
 #include "vcpu/kvm_runner.h"
 #include "vcpu/runner.h"
+#include "vcpu/stopping_handlers.h"
 #include "vcpu/vcpu_thread.h"
 #include "vcpu/x86_boot.h"
 
@@ -70,7 +71,7 @@ class QuietDevice final : public devices::IoDevice {
   volatile std::byte last_{};
 };
 
-class Handlers final : public ExitHandlers {
+class Handlers final : public StoppingHandlers {
  public:
   void Attach(UserBackend& backend) { backend_ = &backend; }
   void Attach(const kvm::Vcpu& vcpu, RegisterSource source) {
@@ -88,10 +89,6 @@ class Handlers final : public ExitHandlers {
     }
     return ExitAction::kContinue;
   }
-  ExitAction OnHyperv(kvm::HypervExit) override { return ExitAction::kStop; }
-  ExitAction OnSystemEvent(kvm::SystemEventExit) override { return ExitAction::kStop; }
-  ExitAction OnShutdown() override { return ExitAction::kStop; }
-  ExitAction OnOther(kvm::Exit) override { return ExitAction::kStop; }
   ExitAction OnKicked() override {
     if (backend_ != nullptr) backend_->OnKicked(kVp);
     return ExitAction::kContinue;

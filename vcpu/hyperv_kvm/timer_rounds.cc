@@ -3,7 +3,6 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -52,12 +51,6 @@ itimerspec OneShot(int64_t ns) {
   spec.it_value.tv_sec = ns / kNsPerSecond;
   spec.it_value.tv_nsec = ns % kNsPerSecond;
   return spec;
-}
-
-double Median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
 }
 
 // Reference time that is CLOCK_MONOTONIC, so that both sides are late by one clock.
@@ -149,7 +142,7 @@ absl::StatusOr<PairedSummary> RunLatenessRounds(const RoundCounts& counts) {
       if (!lateness.has_value()) return kvm::ErrnoToStatus(kvm::Errno::Last(), "a timerfd");
       times.push_back(*lateness);
     }
-    samples.Record(side, Median(std::move(times)));
+    samples.Record(side, benchmarks::Median(std::move(times)));
   }
   return samples.Summarize();
 }

@@ -23,6 +23,7 @@
 #include "vcpu/guest_memory.h"
 #include "vcpu/hyperv_kvm/user_kvm_test_guests.h"
 #include "vcpu/kvm_runner.h"
+#include "vcpu/stopping_handlers.h"
 #include "vcpu/vcpu_thread.h"
 
 namespace hvkit::vcpu {
@@ -50,7 +51,7 @@ class LogPort final : public devices::IoDevice {
 };
 
 // Passes MSR exits and kicks to what the test sets, and counts triple faults. One per vCPU.
-class TestHandlers final : public ExitHandlers {
+class TestHandlers final : public StoppingHandlers {
  public:
   std::function<void(kvm::MsrExit)> on_msr;
   std::function<void()> on_kicked;
@@ -58,10 +59,7 @@ class TestHandlers final : public ExitHandlers {
   std::atomic<int> faults{0};
 
   ExitAction OnMsr(kvm::MsrExit exit) override;
-  ExitAction OnHyperv(kvm::HypervExit) override { return ExitAction::kStop; }
-  ExitAction OnSystemEvent(kvm::SystemEventExit) override { return ExitAction::kStop; }
   ExitAction OnShutdown() override;
-  ExitAction OnOther(kvm::Exit) override { return ExitAction::kStop; }
   ExitAction OnKicked() override;
 };
 
